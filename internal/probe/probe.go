@@ -1,0 +1,153 @@
+// Package probe holds the words of Sidelight as types: what a person asks of a
+// running process, and what comes back. Everybody speaks them; they import
+// nothing of the project.
+//
+// A Spec goes in at the command line, the editor or a probe file and goes down
+// through engine and compile; Events come up from engine and go out through
+// sink.
+package probe
+
+import (
+	"fmt"
+	"time"
+)
+
+// Kind is what a probe does at each hit.
+type Kind string
+
+// The kinds of probe. Their text is part of the output and file formats.
+const (
+	Log   Kind = "log"   // emit a message with values
+	Count Kind = "count" // count the hits
+)
+
+// Defaults of the limits that keep a probe from living or shouting for ever.
+const (
+	DefaultFor  = time.Hour
+	DefaultRate = 1000 // hits emitted a second by a log
+)
+
+// Spec is a probe as it was asked for: a question put into a running process.
+type Spec struct {
+	ID      string        // names the probe in the output; unique within one command
+	Kind    Kind          //
+	At      string        // location: file.go:LINE, pkg.Func, pkg.(*Type).Method
+	Message string        // template of a log: text with {expressions}
+	If      string        // condition; empty: always
+	For     time.Duration // life; the removal comes with it
+	Limit   int64         // hits after which the probe is removed; 0: none
+	Rate    int64         // hits emitted a second; 0: no limit; logs only
+}
+
+// Issue is something that a person should know of a probe: why a site was
+// refused, why a value cannot be read. It is data and never fails a neighbour.
+// Code is stable, Message says what to do next.
+type Issue struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+func (i Issue) String() string { return fmt.Sprintf("%s: %s", i.Code, i.Message) }
+
+// Issue codes. They are part of the output contract.
+const (
+	IssueNoCode       = "no-code"       // no such file, line or function in the build
+	IssueRefusedCode  = "refused-code"  // runtime, assembly and other code that takes no probe
+	IssueOptimisedOut = "optimised-out" // a variable cannot be read at this site
+	IssueApproximate  = "approximate"   // the line table makes an exact count impossible
+	IssueTrap         = "trap"          // the site costs a trap (about 1.1 µs) instead of a jump
+	IssueTaken        = "taken"         // another live Sidelight holds the site
+	IssueUndecodable  = "undecodable"   // an instruction here is not understood
+	IssueExpression   = "expression"    // an expression cannot be served by this build
+	IssueDraining     = "draining"      // goroutines are parked inside the window; trap until they leave
+	IssueUnsupported  = "unsupported"   // anything else this version does not do
+)
+
+// Site is one machine address of a location as the answer shows it.
+type Site struct {
+	Address  uint64 // in the running process
+	Function string // innermost, inlined copies included
+	File     string
+	Line     int
+	Jump     bool // false: trap
+}
+
+// Report says what became of one probe at installation.
+type Report struct {
+	Probe    string  `json:"probe"`
+	Location string  `json:"location"`
+	Sites    int     `json:"sites"`
+	Jumps    int     `json:"jumps"`
+	Traps    int     `json:"traps"`
+	Issues   []Issue `json:"issues"`
+}
+
+// Event is anything that a session tells: *Ready, *Hit, *CountNow, *End.
+type Event interface{ event() }
+
+// Ready comes once, when every site counts and has its jump, or after 2 s.
+type Ready struct {
+	PID    int
+	Probes []Report
+	Pause  time.Duration // the longest time that one thread was held
+}
+
+// Hit is one emitted hit of a log.
+type Hit struct {
+	Probe     string
+	Location  string
+	Seq       uint64 // 1, 2, 3 … in the order of emission within the probe
+	Time      time.Time
+	PID       int
+	Goroutine uint64
+	Function  string
+	File      string
+	Line      int
+	Message   string
+	Values    []NamedValue // in template order, each expression once
+}
+
+// NamedValue is an expression of a template and what it was at the hit.
+type NamedValue struct {
+	Name  string
+	Value Value
+}
+
+// CountNow is the running count of a count probe, once a second and at the end.
+type CountNow struct {
+	Probe    string
+	Location string
+	Time     time.Time
+	Count    uint64
+}
+
+// Reason says why a probe ended.
+type Reason string
+
+// Reasons for an end. Their text is part of the output contract.
+const (
+	EndLimit       Reason = "limit"
+	EndExpired     Reason = "expired"
+	EndInterrupted Reason = "interrupted"
+	EndExited      Reason = "target exited"
+	EndBudget      Reason = "budget"
+)
+
+// End is the last word of a probe. Hits = Emitted + Suppressed + Dropped.
+type End struct {
+	Probe           string
+	Location        string
+	Reason          Reason
+	Hits            uint64 // passes whose condition held
+	Emitted         uint64
+	Suppressed      uint64        // by rate, limit or budget
+	Dropped         uint64        // buffer full, preemption pending, no stack left
+	ConditionErrors uint64        // passes whose condition could not be evaluated
+	CostNS          float64       // sampled mean cost of a pass, nanoseconds
+	Pause           time.Duration // the longest time that one thread was held
+}
+
+func (*Ready) event()    {}
+func (*Hit) event()      {}
+func (*CountNow) event() {}
+func (*End) event()      {}

@@ -1,0 +1,113 @@
+// Package program is the central value of Sidelight: a probe compiled against
+// one build. compile makes it; jit (and its oracle interp) turns it into what
+// runs in the target; decode reads by it what the target recorded. It imports
+// only the standard library.
+//
+// A Program has one Site for each machine address of its location. A site has a
+// condition and slots, both made of Nodes: small pure expression trees over the
+// registers and the memory of the target at the site. All addresses are as
+// linked; the slide of a position-independent executable is added by jit.
+package program
+
+// Program is a probe compiled against a build.
+type Program struct {
+	Index  int   // position among the probes of its session: the record's Probe
+	Log    bool  // records hits; otherwise it counts only
+	Limit  int64 // hits after which it is exhausted; 0 none
+	Rate   int64 // emitted hits a second; 0 no limit
+	Values []Value
+	Text   []string // literal texts around the values: len(Parts)+1
+	Parts  []int    // for each hole in the template, the index in Values
+	Sites  []Site
+}
+
+// Value is one expression of the template: every site has the same values in
+// the same order; Site.Captures says how each is recorded there.
+type Value struct {
+	Expr string // as written
+	Type *Type
+}
+
+// Site is one machine address and what happens there.
+type Site struct {
+	PC       uint64 // as linked
+	Function string // innermost, inlined copies included
+	File     string // as the build knows it
+	Line     int
+	Cond     *Node // Bool; nil: always
+	Captures []Capture
+	Slots    []Slot // what is recorded at a hit, in order
+	CFA      CFA    // how to find the canonical frame address here
+}
+
+// CFA is the rule for the canonical frame address at a site: register + offset.
+type CFA struct {
+	Reg    Reg
+	Offset int64
+}
+
+// Capture says how value i of the program was recorded at a site.
+type Capture struct {
+	Shape      Shape
+	Unreadable string // not empty: known at compile time (optimised out …)
+}
+
+// Shape tells decode how the slots of a value build it. Leaves name slots by
+// index; their types say how to read the bytes.
+type Shape struct {
+	Type   *Type
+	Slot   int     // index into Site.Slots for a leaf, -1 for none
+	Slot2  int     // a second slot: for an interface the data word; -1 none
+	Fields []Shape // struct fields, in order of Type.Fields (subset named by Names)
+	Names  []string
+	Elems  []Shape // array or slice elements captured; interface: by dynamic type (see Dyn)
+	Dyn    []Dyn   // interface: values readable for a known dynamic type
+	Why    string  // not empty: unreadable, known at compile time
+	Static []byte  // not nil: the value is known at compile time (constant)
+}
+
+// Dyn is the shape of an interface's value when its dynamic type is Type.
+type Dyn struct {
+	Type  *Type
+	Shape Shape
+}
+
+// SlotKind says how a slot is laid out in a record.
+type SlotKind uint8
+
+// The kinds of slot. See ring for the layout of a record.
+const (
+	// SlotScalar records Size bytes (1, 2, 4, 8) of Node's value.
+	SlotScalar SlotKind = iota
+	// SlotBlock records Size bytes of memory at the address Node.
+	SlotBlock
+	// SlotBytes records the 8-byte value of Len*Elem's Len, then min(Len*Elem, Max)
+	// bytes of memory at the address Node. Elem is the size of an element.
+	SlotBytes
+)
+
+// Slot is one thing recorded at a hit. Where Node, Len or the memory cannot be
+// read the slot's status says why (see Status), and its neighbours are intact.
+type Slot struct {
+	Kind  SlotKind
+	Guard *Node // Bool; not nil and false or failing: status StatusAbsent
+	Node  *Node
+	Len   *Node // SlotBytes
+	Elem  int64 // SlotBytes: bytes an element; at least 1
+	Size  int64 // SlotScalar, SlotBlock: bytes
+	Max   int64 // SlotBytes: most bytes copied (a multiple of Elem)
+}
+
+// Status of a slot or of an evaluation. The numbers are stored in records.
+type Status uint8
+
+// What became of a slot.
+const (
+	StatusOK      Status = 0
+	StatusNil     Status = 1 // nil pointer on the way
+	StatusFault   Status = 2 // memory could not be read
+	StatusRange   Status = 3 // index out of range
+	StatusDivide  Status = 4 // division by zero
+	StatusAbsent  Status = 5 // guard did not hold
+	StatusCorrupt Status = 6 // negative or absurd length
+)

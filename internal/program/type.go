@@ -1,0 +1,27 @@
+package program
+
+import "reflect"
+
+// Type is a Go type of a build, as the debug information has it. Types of one
+// build are shared and may be cyclic; they are never changed after the build
+// was read.
+type Type struct {
+	Name   string       // as Go writes it: "int", "*main.Order", "map[string]int"
+	Kind   reflect.Kind // the kind of the underlying type
+	Size   int64        // bytes
+	Elem   *Type        // pointer, slice, array, chan, map value
+	Key    *Type        // map
+	Len    int64        // array
+	Fields []Field      // struct
+	Iface  bool         // interface with methods (itab); false for the empty one
+	RType  uint64       // offset of the runtime's *_type from moduledata.types; 0 unknown
+	Typed  bool         // a declared (named) type, with an underlying type of Kind
+}
+
+// Field is one field of a struct.
+type Field struct {
+	Name     string
+	Type     *Type
+	Offset   int64
+	Embedded bool
+}
