@@ -7,14 +7,18 @@
 // Every session that works on a target has one bay there, within ±2 GiB of the
 // text:
 //
-//	lifeline  1 page, shared with the tool, read-only in the target: word 0 is a
-//	          robust futex holding the thread id of the owner; the kernel changes
-//	          it when the owner dies, and every probe compares it first
 //	code      private, read and execute, written by the tool only: header,
 //	          journal, table, trampolines
-//	data      private and anonymous, read and write, wiped in a forked child
-//	          (all zero there: every probe is off): controls, then one block for
-//	          each P, then one more for passes that have no P of their own
+//	control   private and anonymous, read and write, wiped in a forked child
+//	          (all zero there: every probe is off, and the child touches nothing
+//	          of what follows)
+//	shared    one memfd, mapped read and write by the target and by the tool, so
+//	          that the last records outlive the target: the lifeline page, then
+//	          one block for each P, then one more for passes without a P
+//
+// Word 0 of the lifeline is a robust futex holding the thread id of the owner;
+// the kernel changes it when the owner dies, and every probe compares it. A
+// probe asks control first, then the lifeline.
 //
 // A running goroutine owns its P, and nothing parks inside a trampoline; so a
 // block has one writer at a time and plain adds are exact. The extra block is
@@ -31,14 +35,15 @@ const (
 	TableSize    = 512 << 10 // TableLen entries
 	TextSize     = 2 << 20   // trampolines
 	CodeSize     = HeaderSize + JournalSize + TableSize + TextSize
-	DataMax      = 12 << 20
+	SharedMax    = 12 << 20
 
 	// Offsets from the start of the bay.
-	CodeOff    = LifelineSize
+	CodeOff    = 0
 	JournalOff = CodeOff + HeaderSize
 	TableOff   = JournalOff + JournalSize
 	TextOff    = TableOff + TableSize
-	DataOff    = CodeOff + CodeSize
+	ControlOff = CodeOff + CodeSize
+	SharedOff  = ControlOff + ControlArea
 )
 
 // The journal tells whoever comes after a dead owner what to put back.
@@ -77,7 +82,7 @@ const (
 	KindFixup = 3
 )
 
-// Control is the block of words of one probe at the start of data, written by
+// Control is the block of words of one probe in the control region, written by
 // the tool, and (Remaining, Tokens) counted down by the probe with locked adds.
 const (
 	ControlSize      = 64
@@ -130,7 +135,7 @@ const (
 	Pad          = 0xFFFF
 )
 
-// Layout is the shape of one bay's data.
+// Layout is the shape of one bay's shared region.
 type Layout struct {
 	Ps         int  // blocks owned by a P; block Ps is the shared one
 	BlockShift uint // log2 of the size of a block
@@ -143,11 +148,11 @@ func NewLayout(ps, n int) (Layout, error) {
 	}
 	for shift := uint(20); shift >= 13; shift-- {
 		l := Layout{Ps: ps, BlockShift: shift}
-		if l.DataSize() <= DataMax && BlockCounters+n*CounterSize <= l.RingSize() {
+		if l.SharedSize() <= SharedMax && BlockCounters+n*CounterSize <= l.RingSize() {
 			return l, nil
 		}
 	}
-	return Layout{}, fmt.Errorf("%d probes on %d processors need more than %d MiB", n, ps, DataMax>>20)
+	return Layout{}, fmt.Errorf("%d probes on %d processors need more than %d MiB", n, ps, SharedMax>>20)
 }
 
 // BlockSize is the size of a block in bytes.
@@ -159,14 +164,14 @@ func (l Layout) RingSize() int { return l.BlockSize() / 2 }
 // RingOff is the offset of the ring in its block.
 func (l Layout) RingOff() int { return l.BlockSize() / 2 }
 
-// DataSize is the size of the whole data region in bytes.
-func (l Layout) DataSize() int { return ControlArea + (l.Ps+1)*l.BlockSize() }
+// SharedSize is the size of the whole shared region in bytes.
+func (l Layout) SharedSize() int { return LifelineSize + (l.Ps+1)*l.BlockSize() }
 
-// Block is the offset of block i from the start of data.
-func (l Layout) Block(i int) int { return ControlArea + i*l.BlockSize() }
+// Block is the offset of block i from the start of the shared region.
+func (l Layout) Block(i int) int { return LifelineSize + i*l.BlockSize() }
 
 // Counter is the offset of probe's counters from the start of a block.
 func Counter(probe int) int { return BlockCounters + probe*CounterSize }
 
-// Control is the offset of probe's controls from the start of data.
+// Control is the offset of probe's controls from the start of the control region.
 func Control(probe int) int { return probe * ControlSize }
