@@ -125,4 +125,3 @@ func check(cpuinfo string) error {
 	}
 	return nil
 }
-
