@@ -1,0 +1,115 @@
+package engine
+
+import (
+	"encoding/binary"
+	"slices"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/sidelight-dev/sidelight/internal/ring"
+)
+
+// reader takes records and counters out of the shared region of a bay. It
+// outlives the target: the region is memory of both.
+type reader struct {
+	shared []byte
+	layout ring.Layout
+	probes int
+	lost   []uint64 // records that made no sense, by probe; unattributable ones under 0
+}
+
+func newReader(shared []byte, layout ring.Layout, probes int) *reader {
+	return &reader{shared: shared, layout: layout, probes: probes, lost: make([]uint64, probes)}
+}
+
+// word is a word that the target changes while it is read.
+func (r *reader) word(off int) *uint64 {
+	return (*uint64)(unsafe.Pointer(&r.shared[off]))
+}
+
+// totals sums the counters of every probe over all blocks. Cycles are cycles
+// here; the session makes nanoseconds of them.
+func (r *reader) totals() []Totals {
+	out := make([]Totals, r.probes)
+	for b := 0; b <= r.layout.Ps; b++ {
+		for p := range out {
+			base := r.layout.Block(b) + ring.Counter(p)
+			load := func(off int) uint64 { return atomic.LoadUint64(r.word(base + off)) }
+			t := &out[p]
+			t.Passes += load(ring.CounterPasses)
+			t.Emitted += load(ring.CounterEmitted)
+			t.Suppressed += load(ring.CounterSuppressed)
+			t.Dropped += load(ring.CounterDropped)
+			t.Errors += load(ring.CounterErrors)
+			t.Cycles += float64(load(ring.CounterCycles))
+			t.Samples += load(ring.CounterSamples)
+		}
+	}
+	for p := range out {
+		lost := min(r.lost[p], out[p].Emitted)
+		out[p].Emitted -= lost
+		out[p].Dropped += lost
+	}
+	return out
+}
+
+// records takes every committed record out of all rings and gives them in the
+// order of their time stamps. The slices are copies.
+func (r *reader) records() [][]byte {
+	var out [][]byte
+	for b := range r.layout.Ps {
+		out = r.drain(out, r.layout.Block(b))
+	}
+	slices.SortStableFunc(out, func(a, b []byte) int {
+		x, y := binary.LittleEndian.Uint64(a[ring.RecordTSC:]), binary.LittleEndian.Uint64(b[ring.RecordTSC:])
+		// Compared by difference, so that a wrapping counter keeps its order.
+		switch d := int64(x - y); {
+		case d < 0:
+			return -1
+		case d > 0:
+			return 1
+		}
+		return 0
+	})
+	return out
+}
+
+// drain takes the records of the block at base and hands the space back.
+func (r *reader) drain(out [][]byte, base int) [][]byte {
+	head := atomic.LoadUint64(r.word(base + ring.BlockHead))
+	tail := atomic.LoadUint64(r.word(base + ring.BlockTail))
+	size := uint64(r.layout.RingSize())
+	data := r.shared[base+r.layout.RingOff():][:size]
+	if head-tail > size {
+		tail = head // the target's memory was overwritten; nothing here can be trusted
+		r.lost[0]++
+	}
+	for tail != head {
+		rec := r.next(data, tail, head)
+		if rec == nil {
+			tail = head
+			r.lost[0]++
+			break
+		}
+		tail += uint64(len(rec))
+		if binary.LittleEndian.Uint16(rec[ring.RecordProbe:]) != ring.Pad {
+			out = append(out, slices.Clone(rec))
+		}
+	}
+	atomic.StoreUint64(r.word(base+ring.BlockTail), tail)
+	return out
+}
+
+// next is the record at tail, or nil when its size makes no sense.
+func (r *reader) next(data []byte, tail, head uint64) []byte {
+	pos := tail & uint64(len(data)-1)
+	size := uint64(binary.LittleEndian.Uint32(data[pos:]))
+	if size < 8 || size%8 != 0 || size > head-tail || pos+size > uint64(len(data)) {
+		return nil
+	}
+	rec := data[pos : pos+size]
+	if size < ring.RecordHeader && binary.LittleEndian.Uint16(rec[ring.RecordProbe:]) != ring.Pad {
+		return nil
+	}
+	return rec
+}
