@@ -86,7 +86,7 @@ func (a *Asm) Extend(dst, src Reg, size int) {
 	case 2:
 		a.rr(op{code: "\x0F\xB7"}, uint8(dst), uint8(src))
 	default:
-		a.rr(op{code: "\x8B", w: size == 8}, uint8(dst), uint8(src))
+		a.MovRRSized(dst, src, size)
 	}
 }
 
