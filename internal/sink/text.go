@@ -1,0 +1,183 @@
+package sink
+
+import (
+	"fmt"
+	"io"
+	"path"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/sidelight-dev/sidelight/internal/probe"
+)
+
+// TextOptions says how text is to look.
+type TextOptions struct {
+	Color bool           // ANSI colours; only for a terminal
+	Named bool           // begin each line with the probe's name: there are several
+	Zone  *time.Location // of the times; nil: the local one
+	Notes io.Writer      // messages about the run; nil: none
+}
+
+// Text writes lines for people: what probes tell to one writer, messages about
+// the run to another.
+type Text struct {
+	w      io.Writer
+	opt    TextOptions
+	paint  Paint
+	counts map[string]probe.CountNow // the last count of each probe, for rates
+	width  struct{ probe, place, goroutine int }
+}
+
+// NewText returns a Sink for people.
+func NewText(w io.Writer, opt TextOptions) *Text {
+	if opt.Zone == nil {
+		opt.Zone = time.Local
+	}
+	if opt.Notes == nil {
+		opt.Notes = io.Discard
+	}
+	return &Text{w: w, opt: opt, paint: Paint(opt.Color), counts: map[string]probe.CountNow{}}
+}
+
+// Event writes one event.
+func (t *Text) Event(e probe.Event) error {
+	switch e := e.(type) {
+	case *probe.Ready:
+		return t.ready(e)
+	case *probe.Hit:
+		return t.hit(e)
+	case *probe.CountNow:
+		return t.count(e)
+	case *probe.End:
+		return t.end(e)
+	}
+	panic("sink: an event without a text")
+}
+
+func (t *Text) ready(e *probe.Ready) error {
+	var b strings.Builder
+	for _, r := range e.Probes {
+		t.width.probe = max(t.width.probe, utf8.RuneCountInString(r.Probe))
+		fmt.Fprintf(&b, "%s  %s: %s\n", t.paint.Bold(r.Probe), Escape(r.Location), Places(r))
+		for _, i := range r.Issues {
+			fmt.Fprintf(&b, "  %s %s\n", t.paint.Warn("note:"), escapeLines(i.Message))
+		}
+	}
+	fmt.Fprintf(&b, "%s\n", t.paint.Dim(fmt.Sprintf(
+		"live in pid %d; no thread was held longer than %s", e.PID, Pause(e.Pause))))
+	// The probes are what matters: notes that nobody can read end nothing.
+	_, _ = io.WriteString(t.opt.Notes, b.String())
+	return nil
+}
+
+// Places says in words how many sites a probe has.
+func Places(r probe.Report) string {
+	if r.Sites == 0 {
+		return "no site"
+	}
+	s := plural(r.Sites, "site")
+	switch {
+	case r.Traps == 0:
+		return s
+	case r.Jumps == 0 && r.Traps == 1:
+		return s + ", a trap (about 1.1 µs a hit)"
+	case r.Jumps == 0:
+		return s + ", all traps (about 1.1 µs a hit)"
+	}
+	return fmt.Sprintf("%s, %s (about 1.1 µs a hit)", s, plural(r.Traps, "trap")+" among them")
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}
+
+func (t *Text) hit(e *probe.Hit) error {
+	place := fmt.Sprintf("%s:%d", path.Base(e.File), e.Line)
+	g := fmt.Sprintf("g%d", e.Goroutine)
+	t.width.place = max(t.width.place, utf8.RuneCountInString(place))
+	t.width.goroutine = max(t.width.goroutine, len(g))
+	return t.line(e.Time, "15:04:05.000000", e.Probe,
+		t.paint.Place(pad(Escape(place), t.width.place)),
+		t.paint.Dim(pad(g, t.width.goroutine)), Escape(e.Message))
+}
+
+func (t *Text) count(e *probe.CountNow) error {
+	last, known := t.counts[e.Probe]
+	t.counts[e.Probe] = *e
+	t.width.place = max(t.width.place, utf8.RuneCountInString(e.Location))
+	rate := ""
+	if d := e.Time.Sub(last.Time).Seconds(); known && d > 0.5 && e.Count >= last.Count {
+		rate = t.paint.Dim(fmt.Sprintf("%s/s", Number(uint64(float64(e.Count-last.Count)/d+0.5))))
+	}
+	return t.line(e.Time, "15:04:05", e.Probe, t.paint.Place(pad(Escape(e.Location), t.width.place)),
+		t.paint.Bold(fmt.Sprintf("%12s", Number(e.Count))), rate)
+}
+
+func (t *Text) line(at time.Time, format, name string, columns ...string) error {
+	var b strings.Builder
+	b.WriteString(t.paint.Dim(at.In(t.opt.Zone).Format(format)))
+	if t.opt.Named {
+		t.width.probe = max(t.width.probe, utf8.RuneCountInString(name))
+		columns = append([]string{t.paint.Bold(pad(Escape(name), t.width.probe))}, columns...)
+	}
+	for _, c := range columns {
+		if c != "" {
+			b.WriteString("  ")
+			b.WriteString(c)
+		}
+	}
+	b.WriteByte('\n')
+	_, err := io.WriteString(t.w, b.String())
+	return err
+}
+
+// end writes the closing line of a probe.
+func (t *Text) end(e *probe.End) error {
+	s := fmt.Sprintf("%s  %s  %s: %s\n", t.paint.Bold(Escape(e.Probe)), Escape(e.Location),
+		t.paint.Warn(string(e.Reason)), Accounting(e))
+	_, err := io.WriteString(t.w, s)
+	return err
+}
+
+// Accounting says in words where the hits of a probe went and what they cost.
+func Accounting(e *probe.End) string {
+	parts := []string{fmt.Sprintf("%s hits = %s emitted + %s suppressed + %s dropped",
+		Number(e.Hits), Number(e.Emitted), Number(e.Suppressed), Number(e.Dropped))}
+	if e.ConditionErrors > 0 {
+		parts = append(parts, Number(e.ConditionErrors)+" condition errors")
+	}
+	if c := tenth(e.CostNS); c > 0 {
+		parts = append(parts, fmt.Sprintf("%.1f ns each", c))
+	}
+	return strings.Join(append(parts, "longest pause "+Pause(e.Pause)), "; ")
+}
+
+// Pause says how long a thread was held.
+func Pause(d time.Duration) string { return fmt.Sprintf("%d µs", d.Microseconds()) }
+
+// Number writes a number with its thousands apart, as people read it.
+func Number(n uint64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+func pad(s string, width int) string {
+	return s + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(s)))
+}
+
+// escapeLines escapes a message of several lines, keeping the lines: marked
+// places stand below what they mark.
+func escapeLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = Escape(strings.ReplaceAll(lines[i], "\t", "    "))
+	}
+	return strings.Join(lines, "\n  ")
+}
