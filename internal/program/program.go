@@ -52,24 +52,46 @@ type Capture struct {
 	Unreadable string // not empty: known at compile time (optimised out …)
 }
 
-// Shape tells decode how the slots of a value build it. Leaves name slots by
-// index; their types say how to read the bytes.
-type Shape struct {
-	Type   *Type
-	Slot   int     // index into Site.Slots for a leaf, -1 for none
-	Slot2  int     // a second slot: for an interface the data word; -1 none
-	Fields []Shape // struct fields, in order of Type.Fields (subset named by Names)
-	Names  []string
-	Elems  []Shape // array or slice elements captured; interface: by dynamic type (see Dyn)
-	Dyn    []Dyn   // interface: values readable for a known dynamic type
-	Why    string  // not empty: unreadable, known at compile time
-	Static []byte  // not nil: the value is known at compile time (constant)
-}
+// Form says how decode builds a value from the bytes of slots.
+type Form uint8
 
-// Dyn is the shape of an interface's value when its dynamic type is Type.
-type Dyn struct {
-	Type  *Type
-	Shape Shape
+// The forms of a captured value.
+const (
+	FormUnreadable Form = iota // Why: known at compile time
+	FormStatic                 // Static: a scalar's bytes, or the text of a string
+	FormScalar                 // Type.Size bytes at Slot and Off: numbers, booleans, bare addresses
+	FormComplex                // Fields: the real and the imaginary part
+	FormString                 // Slot is a SlotBytes; byte slices too
+	FormStruct                 // Fields and Names
+	FormArray                  // Elems: the first of Type.Len elements
+	FormSlice                  // Slot is a SlotBytes, its Len the length; Elems: the first elements
+	FormInterface              // see Shape.Fields
+	FormPointer                // address at Slot and Off; Elems[0], if there: what it points to
+	FormMap                    // address at Slot and Off; Slot2: length, -1 not captured
+	FormChan                   // likewise
+	FormFunc                   // closure's address at Slot and Off; Slot2: address of its code
+)
+
+// Shape tells decode how the slots of a value build it. A leaf lies at Off in
+// the bytes of Slot: those of a scalar, of a block, or the first ones of a
+// SlotBytes. Where its slot has a status, the leaf is unreadable for that
+// reason, and its neighbours are intact.
+type Shape struct {
+	Form   Form
+	Type   *Type
+	Slot   int
+	Off    int64
+	Slot2  int
+	Names  []string
+	Elems  []Shape
+	Why    string
+	Static []byte
+
+	// Fields are a struct's fields, or a complex number's parts. An interface
+	// has four: the address of its dynamic type (absent: nil), its data word,
+	// the first 16 bytes that the data word points to, and the string there
+	// (captured when the dynamic type is known to begin with one).
+	Fields []Shape
 }
 
 // SlotKind says how a slot is laid out in a record.
