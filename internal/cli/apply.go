@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+const applyLong = `Put many probes into a running process at once, from a YAML file:
+
+  probes:
+    - id: orders            # optional; names the probe in the output
+      kind: log             # log or count
+      at: orders.go:42
+      message: 'order {o.ID} x{o.Qty} for {name}'
+      if: o.Qty > 10        # optional, as the others below
+      for: 10m
+      limit: 100
+      rate: 20
+    - kind: count
+      at: main.(*Cart).Add
+
+They are installed together. A mistake in the file installs none. A probe that
+this build cannot serve is reported with no sites; the others go on, and the
+exit code at the end is 1.`
+
+const applyExample = `  sidelight apply shop -f probes.yaml
+  generate-probes | sidelight apply shop -f - --output json`
+
+// maxProbeFile bounds what is read of a probe file, in bytes.
+const maxProbeFile = 1 << 20
+
+func (a *App) applyCmd() *cobra.Command {
+	var s sessionFlags
+	var file string
+	cmd := &cobra.Command{
+		Use:               "apply TARGET -f FILE",
+		Short:             "Put the probes of a file into a running process",
+		Long:              applyLong,
+		Example:           applyExample,
+		Args:              args([]string{"TARGET"}, false),
+		ValidArgsFunction: a.completeTarget,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if file == "" {
+				return usagef("the probe file is missing: -f probes.yaml, or -f - for standard input")
+			}
+			text, err := readProbeFile(file)
+			if err != nil {
+				return err
+			}
+			specs, err := parseProbes(file, text)
+			if err != nil {
+				return err
+			}
+			return a.observe(cmd.Context(), args[0], specs, &s)
+		},
+	}
+	cmd.Flags().StringVarP(&file, "file", "f", "", "read the probes from this YAML `FILE`; - is standard input")
+	_ = cmd.MarkFlagFilename("file", "yaml", "yml")
+	s.add(cmd)
+	return cmd
+}
+
+func readProbeFile(name string) ([]byte, error) {
+	in := io.Reader(os.Stdin)
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxProbeFile+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxProbeFile {
+		return nil, fmt.Errorf("%s: a probe file has at most %d bytes", name, maxProbeFile)
+	}
+	return text, nil
+}

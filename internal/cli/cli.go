@@ -1,0 +1,65 @@
+// Package cli is Sidelight at the command line.
+//
+// Arguments, signals and probe files come in; specs of probes go to a Prober
+// (package engine, behind an interface that is owned here), and what the probes
+// tell goes to package sink. Package target finds the processes, package demo
+// brings the sample service; cmd/sidelight stands before this package.
+package cli
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/sidelight-dev/sidelight/internal/probe"
+	"github.com/sidelight-dev/sidelight/internal/target"
+)
+
+// Prober puts probes into one process. The engine implements it.
+type Prober interface {
+	// Install puts all probes in, or none where one of them is mistaken. A
+	// probe that this build cannot serve is no mistake: its report has no sites
+	// and says why.
+	Install(context.Context, []probe.Spec) (*probe.Ready, error)
+	// Events returns what the probes tell. It is closed after the last End.
+	Events() <-chan probe.Event
+	// Close removes all probes and lets the process go; their Ends still
+	// arrive before Events is closed.
+	Close() error
+}
+
+// Options is how a process is to be opened.
+type Options struct {
+	Budget float64      // share of one core that all probes together may take; 0: no limit
+	Log    *slog.Logger // what the engine does, for those who want to know; never nil
+}
+
+// App is the program: what it stands on, replaceable in tests.
+type App struct {
+	Stdout io.Writer
+	Stderr io.Writer
+	Host   *target.Host
+	Open   func(ctx context.Context, pid int, opt Options) (Prober, error)
+	Guard  func(args []string) error // the hidden command that removes a dead tool's probes; may be nil
+}
+
+// New returns the program on this machine's streams and processes.
+func New() *App {
+	return &App{Stdout: os.Stdout, Stderr: os.Stderr, Host: target.Local()}
+}
+
+// Main runs a command line, without the program's name, and returns the exit
+// code: 0 done, 1 error, 2 usage, 3 refused.
+func (a *App) Main(ctx context.Context, args []string) int {
+	root := a.root()
+	root.SetArgs(args)
+	root.SetOut(a.Stdout)
+	root.SetErr(a.Stderr)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitDone
+	}
+	a.report(cmd, err)
+	return exitCode(err)
+}

@@ -1,0 +1,30 @@
+package cli
+
+import (
+	"io"
+	"os"
+
+	"golang.org/x/term"
+
+	"github.com/sidelight-dev/sidelight/internal/sink"
+)
+
+// paint says whether a stream takes colours: a terminal does, unless NO_COLOR
+// (no-color.org) or TERM=dumb says otherwise. CLICOLOR_FORCE asks for colours
+// without a terminal, for pictures of output.
+func (a *App) paint(w io.Writer) sink.Paint {
+	switch {
+	case os.Getenv("NO_COLOR") != "":
+		return false
+	case os.Getenv("CLICOLOR_FORCE") != "" && os.Getenv("CLICOLOR_FORCE") != "0":
+		return true
+	case os.Getenv("TERM") == "dumb":
+		return false
+	}
+	return sink.Paint(isTerminal(w))
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
