@@ -1,0 +1,219 @@
+//go:build linux && amd64
+
+package inject
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Reply is what a remote call brought.
+type Reply struct {
+	Results []int64       // of each system call; -4095 … -1 are error numbers
+	Scratch []byte        // the scratch area as the calls left it
+	Pause   time.Duration // from the order to stop until the thread was on its own way again
+}
+
+// Err returns the error of call i, or nil.
+func (r *Reply) Err(i int) error {
+	if v := r.Results[i]; v < 0 && v >= -4095 {
+		return unix.Errno(-v)
+	}
+	return nil
+}
+
+// Call lets one thread of the target make the system calls, in order, whatever
+// becomes of those before (a Result of a failed call is its negative error
+// number). The resident pages are mapped if they are not there yet. The caller
+// holds the Lock.
+func (p *Proc) Call(calls []Syscall) (*Reply, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.ensureResident(); err != nil {
+		return nil, err
+	}
+	return p.call(calls)
+}
+
+func (p *Proc) call(calls []Syscall) (*Reply, error) {
+	r := p.resident
+	slot, err := p.freeSlot()
+	if err != nil {
+		return nil, err
+	}
+	token, err := p.done(r.control())
+	if err != nil {
+		return nil, err
+	}
+	token++
+	at := r.slot(slot)
+	tid, began, err := p.borrow(at, slotSize, func(s saved) ([]byte, error) {
+		return buildStub(at, r.control(), token, calls, s)
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.used[slot] = tid
+	if err := p.awaitDone(r.control(), token); err != nil {
+		return nil, err
+	}
+	reply := &Reply{Pause: time.Since(began)}
+	p.longest = max(p.longest, reply.Pause)
+	return reply, p.readReply(reply, len(calls))
+}
+
+func (p *Proc) readReply(reply *Reply, n int) error {
+	page := make([]byte, controlSize)
+	if err := p.ReadAt(page, p.resident.control()); err != nil {
+		return err
+	}
+	for i := range n {
+		v := binary.LittleEndian.Uint64(page[controlResults+8*i:])
+		reply.Results = append(reply.Results, int64(v))
+	}
+	reply.Scratch = page[controlScratch:]
+	return nil
+}
+
+// done reads the number of the last finished call.
+func (p *Proc) done(control uint64) (uint32, error) {
+	var b [4]byte
+	if err := p.ReadAt(b[:], control+controlDone); err != nil {
+		return 0, err
+	}
+	return binary.LittleEndian.Uint32(b[:]), nil
+}
+
+// stubWait is how long a started stub may take. It makes a few short system
+// calls; only a target that is stopped or starved of CPU takes longer.
+const stubWait = 10 * time.Second
+
+func (p *Proc) awaitDone(control uint64, token uint32) error {
+	began := time.Now()
+	for {
+		v, err := p.done(control)
+		if err != nil {
+			return err
+		}
+		if v == token {
+			return nil
+		}
+		switch d := time.Since(began); {
+		case d > stubWait:
+			return fmt.Errorf("the target did not finish a remote call within %v: is it stopped? (%w)", stubWait, ErrBusy)
+		case d > time.Millisecond:
+			time.Sleep(200 * time.Microsecond)
+		default:
+			unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+		}
+	}
+}
+
+// borrowTries is how many rounds over the threads are made before giving up.
+const borrowTries = 50
+
+// borrow sends one thread through the stub that build makes for it, at address
+// at. It returns as soon as the thread has been let go: from then on nothing
+// more is needed of us. began is when the thread was asked to stop.
+func (p *Proc) borrow(at uint64, room int, build func(saved) ([]byte, error)) (tid int, began time.Time, err error) {
+	for try := range borrowTries {
+		list, err := p.candidates()
+		if err != nil {
+			return 0, began, err
+		}
+		for _, tid := range list {
+			disposable(func() { began, err = p.divert(tid, at, room, build) })
+			if !errors.Is(err, errThread) {
+				return tid, began, err
+			}
+		}
+		if err := p.Alive(); err != nil {
+			return 0, began, err
+		}
+		if err := p.checkStatus(); err != nil {
+			return 0, began, err
+		}
+		time.Sleep(time.Duration(try) * 200 * time.Microsecond)
+	}
+	return 0, began, p.busy()
+}
+
+// busy says why no thread could be borrowed.
+func (p *Proc) busy() error {
+	st, err := p.status()
+	if err == nil && st["State"] != "" && st["State"][0] == 'T' {
+		return fmt.Errorf("the target is stopped (SIGSTOP); continue it first: kill -CONT %d: %w", p.PID, ErrBusy)
+	}
+	return ErrBusy
+}
+
+// divert stops thread tid, writes its stub and sends it there.
+func (p *Proc) divert(tid int, at uint64, room int, build func(saved) ([]byte, error)) (time.Time, error) {
+	t, err := p.stop(tid)
+	if err != nil {
+		return time.Time{}, err
+	}
+	regs, s, err := t.capture()
+	if err == nil {
+		err = p.usable(&regs)
+	}
+	if err != nil {
+		t.detach(0)
+		return t.since, err
+	}
+	code, err := build(s)
+	if err == nil && len(code) > room {
+		err = fmt.Errorf("a stub of %d bytes does not fit in %d", len(code), room)
+	}
+	if err == nil {
+		err = p.WriteAt(code, at)
+	}
+	if err == nil {
+		regs.Rip = at
+		regs.Orig_rax = math.MaxUint64 // nothing for the kernel to restart: the stub's way back does it
+		err = t.setRegs(&regs)
+	}
+	t.detach(0)
+	return t.since, err
+}
+
+// capture reads all that the stub must restore, and refuses states that it
+// cannot restore.
+func (t *stopped) capture() (unix.PtraceRegs, saved, error) {
+	var s saved
+	regs, err := t.regs()
+	if err != nil {
+		return regs, s, err
+	}
+	if bad, err := t.synchronous(); err != nil || bad {
+		return regs, s, errThread
+	}
+	if s.Mask, err = t.mask(); err != nil {
+		return regs, s, err
+	}
+	const userCS64 = 0x33 // __USER_CS: 64-bit code
+	if regs.Cs != userCS64 {
+		return regs, s, errThread
+	}
+	rip, rax, ok := resume(regs.Rip, regs.Rax, regs.Orig_rax)
+	if !ok {
+		return regs, s, errThread
+	}
+	s.RIP, s.RAX = rip, rax
+	s.RCX, s.RDX, s.RSI, s.RDI = regs.Rcx, regs.Rdx, regs.Rsi, regs.Rdi
+	s.R8, s.R9, s.R10, s.R11 = regs.R8, regs.R9, regs.R10, regs.R11
+	return regs, s, nil
+}
+
+// usable refuses a thread that is inside a stub already: one of a tool that died.
+func (p *Proc) usable(regs *unix.PtraceRegs) error {
+	if r := p.resident; r != nil && regs.Rip >= r.base && regs.Rip < r.base+residentSize {
+		return errThread
+	}
+	return nil
+}

@@ -1,0 +1,223 @@
+//go:build linux && amd64
+
+package inject
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// The resident pages are mapped once in a process and stay until it ends: the
+// header with the directory of bays, the handlers, the slots of stubs; behind
+// them one writable page, the control page.
+const (
+	memfdName    = "sidelight"
+	residentSize = 64 << 10
+
+	residentVersion  = 1
+	residentMagic    = "SIDELGT\x01"
+	resVersion       = 8   // uint32
+	resHandlers      = 16  // uint64: handlers installed: address of their code, 0 none
+	resDirectory     = 64  // BaysMax addresses of bay tables, 0 for none
+	resPrevious      = 128 // previous handler of each signal in handlerSignals, 8 bytes each
+	residentHandlers = 4096
+	handlersMax      = residentSlots - residentHandlers
+	residentSlots    = 32 << 10
+	slotSize         = 4096
+	slots            = (residentSize - residentSlots) / slotSize
+)
+
+// BaysMax is how many bays a process can have.
+const BaysMax = 8
+
+type resident struct {
+	base uint64
+	next int        // slot to be used next
+	used [slots]int // thread that used the slot last; 0 none since clear
+}
+
+func (r *resident) control() uint64      { return r.base + residentSize }
+func (r *resident) slot(i int) uint64    { return r.base + residentSlots + uint64(i)*slotSize }
+func (r *resident) handlers() uint64     { return r.base + residentHandlers }
+func (r *resident) directory() uint64    { return r.base + resDirectory }
+func (r *resident) within(a uint64) bool { return a >= r.base && a < r.base+residentSize }
+
+// isOurs tells whether a mapping was made by a Sidelight.
+func isOurs(m Mapping) bool {
+	return strings.HasPrefix(m.Path, "/memfd:"+memfdName+" ") || m.Path == "/memfd:"+memfdName
+}
+
+// findResident looks for resident pages in a memory map; 0 if there are none.
+func findResident(maps []Mapping) uint64 {
+	for i, m := range maps {
+		if !isOurs(m) || !m.Exec || m.Size() != residentSize || i+1 == len(maps) {
+			continue
+		}
+		if c := maps[i+1]; isOurs(c) && c.Lo == m.Hi && c.Write && c.Size() == controlSize {
+			return m.Lo
+		}
+	}
+	return 0
+}
+
+// ensureResident finds the resident pages or makes them.
+func (p *Proc) ensureResident() error {
+	if p.resident != nil {
+		return nil
+	}
+	if err := p.checkSeccomp(); err != nil {
+		return err
+	}
+	cave, err := p.cave()
+	if err != nil {
+		return err
+	}
+	if err := p.cleanCave(cave); err != nil {
+		return err
+	}
+	maps, err := p.Maps()
+	if err != nil {
+		return err
+	}
+	base := findResident(maps)
+	if base == 0 {
+		base, err = p.bootstrap(cave, maps)
+		if err != nil {
+			return err
+		}
+	}
+	return p.adopt(base)
+}
+
+// adopt takes over resident pages: no thread may be in a stub any more, as a
+// tool that died may have left one.
+func (p *Proc) adopt(base uint64) error {
+	r := &resident{base: base}
+	if err := p.awaitClear(r.slot(0), r.slot(slots)); err != nil {
+		return err
+	}
+	var h [resVersion + 4]byte
+	if err := p.ReadAt(h[:], base); err != nil {
+		return err
+	}
+	if string(h[:8]) != residentMagic {
+		copy(h[:], residentMagic)
+		binary.LittleEndian.PutUint32(h[resVersion:], residentVersion)
+		if err := p.WriteAt(h[:], base); err != nil {
+			return refuseWrite(err)
+		}
+	}
+	if v := binary.LittleEndian.Uint32(h[resVersion:]); v != residentVersion {
+		return &RefusedError{Code: CodeKernel,
+			Message: fmt.Sprintf("another version of Sidelight was here before (its pages have version %d, this one %d)", v, residentVersion),
+			Cure:    "use that version, or restart the program"}
+	}
+	p.resident = r
+	return nil
+}
+
+// refuseWrite explains a write to executable pages that the kernel forbids.
+func refuseWrite(err error) error {
+	if errors.Is(err, ErrExited) || errors.Is(err, ErrReplaced) {
+		return err
+	}
+	return &RefusedError{Code: CodeMemory, Message: "executable pages of the target cannot be written",
+		Cure: "see whether proc_mem.force_override or a security module restricts /proc/PID/mem", Err: err}
+}
+
+// clearWait is how long a thread may need to leave a stub.
+const clearWait = 2 * time.Second
+
+// awaitClear waits until no thread is in [lo,hi).
+func (p *Proc) awaitClear(lo, hi uint64) error {
+	for began := time.Now(); ; time.Sleep(time.Millisecond) {
+		ok, err := p.idle(lo, hi)
+		if ok || err != nil {
+			return err
+		}
+		if time.Since(began) > clearWait {
+			return fmt.Errorf("a thread of the target stays in a stub: %w", ErrBusy)
+		}
+	}
+}
+
+// freeSlot returns a slot that no thread is in. Slots are used in turn, so the
+// thread that used this one has had seven calls' time to leave.
+func (p *Proc) freeSlot() (int, error) {
+	r := p.resident
+	i := r.next
+	r.next = (i + 1) % slots
+	if tid := r.used[i]; tid != 0 {
+		for began := time.Now(); ; time.Sleep(time.Millisecond) {
+			ok, err := p.clearOf(tid, r.slot(i), r.slot(i+1))
+			if err != nil {
+				return 0, err
+			}
+			if ok {
+				break
+			}
+			if time.Since(began) > clearWait {
+				return 0, fmt.Errorf("thread %d of the target stays in a stub: %w", tid, ErrBusy)
+			}
+		}
+		r.used[i] = 0
+	}
+	return i, nil
+}
+
+// bootstrap maps the resident pages by a stub in a cave of the program's file.
+func (p *Proc) bootstrap(cave cave, maps []Mapping) (uint64, error) {
+	base, err := findGap(maps, cave.exeLo, cave.exeHi, residentSize+controlSize)
+	if err != nil {
+		return 0, err
+	}
+	const token = 1
+	b := bootstrap{at: cave.addr, resident: base, token: token}
+	_, began, err := p.borrow(cave.addr, cave.size, b.build)
+	if err != nil {
+		if cerr := p.cleanCave(cave); cerr != nil {
+			return 0, cerr
+		}
+		return 0, err
+	}
+	err = p.awaitBootstrap(cave, base+residentSize, token)
+	p.longest = max(p.longest, time.Since(began))
+	if cerr := p.cleanCave(cave); cerr != nil {
+		return 0, cerr
+	}
+	return base, err
+}
+
+// awaitBootstrap waits for the word in the control page, which is not there yet,
+// or for the thread to have left the cave without it.
+func (p *Proc) awaitBootstrap(cave cave, control uint64, token uint32) error {
+	for began := time.Now(); ; time.Sleep(50 * time.Microsecond) {
+		v, err := p.done(control)
+		if err == nil && v == token {
+			return nil
+		}
+		if errors.Is(err, ErrExited) || errors.Is(err, ErrReplaced) {
+			return err
+		}
+		if time.Since(began) < 5*time.Millisecond {
+			continue
+		}
+		idle, err := p.idle(cave.addr, cave.addr+uint64(cave.size))
+		if err != nil {
+			return err
+		}
+		if idle { // it may have finished between the two looks
+			if v, err := p.done(control); err == nil && v == token {
+				return nil
+			}
+			return &RefusedError{Code: CodeMemory, Message: "the target could not map executable memory",
+				Cure: "see whether it runs with memory-deny-write-execute, a full address space (ulimit -v) or a security module (SELinux execmem)"}
+		}
+		if time.Since(began) > stubWait {
+			return fmt.Errorf("the target did not finish a remote call within %v: is it stopped? (%w)", stubWait, ErrBusy)
+		}
+	}
+}

@@ -1,0 +1,189 @@
+//go:build linux && amd64
+
+package inject
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// errThread says that this thread cannot be used now; another may.
+var errThread = errors.New("thread not usable now")
+
+// disposable runs f on an operating-system thread that ends with it. The kernel
+// detaches whatever that thread still traces: so a tracee that does not stop in
+// time (one that waits for its vfork child) is let go without having to stop.
+func disposable(f func()) {
+	var wg sync.WaitGroup
+	wg.Add(1)
+	go func() {
+		defer wg.Done()
+		runtime.LockOSThread() // never unlocked: the thread ends with this goroutine
+		if unix.Gettid() == unix.Getpid() {
+			// The first thread of a process cannot end. Hold it and take another.
+			disposable(f)
+			runtime.UnlockOSThread()
+			return
+		}
+		f()
+	}()
+	wg.Wait()
+}
+
+// stopped is a thread of the target that we hold. All its methods must be called
+// on the OS thread that made it, within disposable.
+type stopped struct {
+	tid   int
+	since time.Time // when it was asked to stop
+}
+
+// stopWait is how long a thread may take to stop. A sleeping thread takes
+// microseconds; one in vfork or an uninterruptible wait would take too long.
+const stopWait = 20 * time.Millisecond
+
+// stop seizes one thread and brings it to a stop of our own making. Any other
+// kind of stop is handed on, and the thread let go (errThread).
+func (p *Proc) stop(tid int) (*stopped, error) {
+	if err := ptrace(unix.PTRACE_SEIZE, tid, 0, 0); err != nil {
+		return nil, p.seizeError(err)
+	}
+	// The number may have been given to another process since it was listed.
+	if err := unix.Faccessat(int(p.dir.Fd()), fmt.Sprintf("task/%d", tid), unix.F_OK, 0); err != nil {
+		return nil, errThread
+	}
+	t := &stopped{tid: tid, since: time.Now()}
+	if err := ptrace(unix.PTRACE_INTERRUPT, tid, 0, 0); err != nil {
+		return nil, errThread
+	}
+	ws, err := t.wait()
+	if err != nil {
+		return nil, err
+	}
+	const eventStop = 128 // PTRACE_EVENT_STOP
+	switch {
+	case !ws.Stopped():
+		return nil, errThread
+	case int(ws)>>16 == eventStop && ws.StopSignal() == unix.SIGTRAP:
+		return t, nil
+	case int(ws)>>16 == eventStop: // group stop: somebody sent SIGSTOP
+		t.detach(0)
+		return nil, errThread
+	case int(ws)>>16 != 0:
+		t.detach(0)
+		return nil, errThread
+	default: // a signal came first: it is the target's, so it gets it
+		t.detach(int(ws.StopSignal()))
+		return nil, errThread
+	}
+}
+
+// wait polls, as a blocking wait has no end.
+func (t *stopped) wait() (unix.WaitStatus, error) {
+	for {
+		var ws unix.WaitStatus
+		n, err := unix.Wait4(t.tid, &ws, unix.WALL|unix.WNOHANG, nil)
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return 0, errThread
+		}
+		if n == t.tid {
+			return ws, nil
+		}
+		held := time.Since(t.since)
+		if held > stopWait {
+			return 0, errThread
+		}
+		if held > 100*time.Microsecond {
+			time.Sleep(50 * time.Microsecond)
+		} else {
+			unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+		}
+	}
+}
+
+func (p *Proc) seizeError(err error) error {
+	if errors.Is(err, unix.ESRCH) {
+		return errThread
+	}
+	if traced := p.checkTracer(); traced != nil {
+		return traced
+	}
+	if errors.Is(err, unix.EPERM) {
+		st, serr := p.status()
+		if serr == nil && st["State"] != "" && st["State"][0] != 'Z' {
+			return p.refusePermission(err)
+		}
+		return errThread
+	}
+	return fmt.Errorf("ptrace: %w", err)
+}
+
+// detach lets the thread go on, with signal sig if that is not 0, and tells how
+// long it was held.
+func (t *stopped) detach(sig int) time.Duration {
+	_ = ptrace(unix.PTRACE_DETACH, t.tid, 0, uintptr(sig)) // ESRCH: it was killed, and is gone
+	return time.Since(t.since)
+}
+
+func (t *stopped) regs() (unix.PtraceRegs, error) {
+	var r unix.PtraceRegs
+	if err := unix.PtraceGetRegs(t.tid, &r); err != nil {
+		return r, errThread
+	}
+	return r, nil
+}
+
+func (t *stopped) setRegs(r *unix.PtraceRegs) error {
+	if err := unix.PtraceSetRegs(t.tid, r); err != nil {
+		return errThread
+	}
+	return nil
+}
+
+// mask reads the signal mask.
+func (t *stopped) mask() (uint64, error) {
+	var m uint64
+	const getSigmask = 0x420a
+	if err := ptrace(getSigmask, t.tid, 8, uintptr(unsafe.Pointer(&m))); err != nil {
+		return 0, errThread
+	}
+	return m, nil
+}
+
+// synchronous tells whether a fault signal waits to be delivered. Its frame must
+// carry the address of the instruction that faulted; a thread that is diverted
+// first would show Go's handler the address of the stub.
+func (t *stopped) synchronous() (bool, error) {
+	const peekSiginfo, siginfoSize, most = 0x4209, 128, 32
+	args := struct {
+		off   uint64
+		flags uint32
+		nr    int32
+	}{nr: most}
+	var info [most][siginfoSize]byte
+	n, _, errno := unix.RawSyscall6(unix.SYS_PTRACE, peekSiginfo, uintptr(t.tid),
+		uintptr(unsafe.Pointer(&args)), uintptr(unsafe.Pointer(&info)), 0, 0)
+	if errno != 0 {
+		return false, errThread
+	}
+	for i := range int(n) {
+		switch unix.Signal(info[i][0]) {
+		case unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE, unix.SIGILL, unix.SIGTRAP:
+			return true, nil
+		}
+	}
+	return n == most, nil // more than we can see: do not risk it
+}
+
+func ptrace(req, tid int, addr, data uintptr) error {
+	_, _, errno := unix.RawSyscall6(unix.SYS_PTRACE, uintptr(req), uintptr(tid), addr, data, 0, 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
