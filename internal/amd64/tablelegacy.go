@@ -232,6 +232,9 @@ FF/1 Ev+ f=oszap
 FF/2 Ey callind rsp.y+
 FF/4 Ey jmpind
 FF/6 Ey rsp.y+
+FF/2.66 Ev system ?
+FF/4.66 Ev system ?
+FF/6.66 Ev system ?
 `
 
 const table0F = `
