@@ -258,3 +258,32 @@ func (a *Asm) Bt(m Mem, n uint8, size int) {
 	a.rm(o, 4, false, m, 1)
 	a.Bytes(n)
 }
+
+// Btc flips bit n of dst.
+func (a *Asm) Btc(dst Reg, n uint8, size int) {
+	o := sized("\xBA", size)
+	o.code = "\x0F\xBA"
+	a.ext(o, 7, dst)
+	a.Bytes(n)
+}
+
+// ShiftMemCL shifts memory by the low bits of RCX (modulo 32, or 64 for 8 bytes).
+func (a *Asm) ShiftMemCL(s Shift, m Mem, size int) {
+	a.rm(sized("\xD3", size), uint8(s), false, m, 0)
+}
+
+// ImulLoad is dst = dst * memory; size 2, 4 or 8.
+func (a *Asm) ImulLoad(dst Reg, m Mem, size int) {
+	o := sized("\xAF", size)
+	o.code = "\x0F\xAF"
+	a.rm(o, uint8(dst), true, m, 0)
+}
+
+// DivMem divides RDX:RAX by memory, signed or not: quotient in RAX, remainder in RDX.
+func (a *Asm) DivMem(m Mem, signed bool, size int) {
+	n := uint8(6)
+	if signed {
+		n = 7
+	}
+	a.rm(sized("\xF7", size), n, false, m, 0)
+}

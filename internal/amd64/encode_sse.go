@@ -87,3 +87,29 @@ func (a *Asm) Pxor(dst, src X) { a.rr(op{prefix: 0x66, code: "\x0F\xEF"}, uint8(
 
 // MovX is dst = src, 16 bytes.
 func (a *Asm) MovX(dst, src X) { a.rr(op{code: "\x0F\x28"}, uint8(dst), uint8(src)) }
+
+// OpXMem is dst = dst op memory on floats of size 4 or 8 bytes.
+func (a *Asm) OpXMem(o SSE, dst X, m Mem, size int) {
+	a.rm(op{prefix: scalar(size), code: string([]byte{0x0F, byte(o)})}, uint8(dst), true, m, 0)
+}
+
+// UcomiXMem is UcomiX with memory in the place of y.
+func (a *Asm) UcomiXMem(x X, m Mem, size int) {
+	o := op{code: "\x0F\x2E"}
+	if size == 8 {
+		o.prefix = 0x66
+	}
+	a.rm(o, uint8(x), true, m, 0)
+}
+
+// Pinsrw puts the low 2 bytes of src into word n (0 … 7) of dst.
+func (a *Asm) Pinsrw(dst X, src Reg, n uint8) {
+	a.rr(op{prefix: 0x66, code: "\x0F\xC4"}, uint8(dst), uint8(src))
+	a.Bytes(n)
+}
+
+// Pextrw is dst = word n (0 … 7) of src, zero-extended.
+func (a *Asm) Pextrw(dst Reg, src X, n uint8) {
+	a.rr(op{prefix: 0x66, code: "\x0F\xC5"}, uint8(dst), uint8(src))
+	a.Bytes(n)
+}
