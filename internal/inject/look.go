@@ -17,10 +17,24 @@ import (
 func (p *Proc) Idle(lo, hi uint64) (bool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.idle(lo, hi)
+	return p.idle(extent{lo, hi})
 }
 
-func (p *Proc) idle(lo, hi uint64) (bool, error) {
+// extent is a range of addresses.
+type extent struct{ lo, hi uint64 }
+
+func (x extent) has(a uint64) bool { return a >= x.lo && a < x.hi }
+
+func within(a uint64, code []extent) bool {
+	for _, x := range code {
+		if x.has(a) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *Proc) idle(code ...extent) (bool, error) {
 	// Threads born while we look come from one that was looked at or will be:
 	// list again until there is no new one.
 	seen := make(map[int]bool)
@@ -36,7 +50,7 @@ func (p *Proc) idle(lo, hi uint64) (bool, error) {
 			}
 			seen[tid] = true
 			fresh++
-			ok, err := p.clearOf(tid, lo, hi)
+			ok, err := p.clearOf(tid, code...)
 			if err != nil || !ok {
 				return false, err
 			}
@@ -76,9 +90,9 @@ func (p *Proc) asleep(tid int) (s sleeper, ok bool, err error) {
 	return s, same && !w.running, nil
 }
 
-// clearOf tells whether thread tid is out of [lo,hi) for good, as long as
+// clearOf tells whether thread tid is out of the code for good, as long as
 // nothing sends it there again.
-func (p *Proc) clearOf(tid int, lo, hi uint64) (bool, error) {
+func (p *Proc) clearOf(tid int, code ...extent) (bool, error) {
 	s, ok, err := p.asleep(tid)
 	switch {
 	case errors.Is(err, ErrExited):
@@ -86,10 +100,10 @@ func (p *Proc) clearOf(tid int, lo, hi uint64) (bool, error) {
 	case err != nil:
 		return false, err
 	case ok:
-		return p.clearAt(s.pc, s.sp, s.blocked, lo, hi), nil
+		return p.clearAt(s.pc, s.sp, s.blocked, code), nil
 	}
 	clear := false
-	err = p.Look(tid, func(v View) { clear = p.clearAt(v.PC, v.SP, v.Mask, lo, hi) })
+	err = p.Look(tid, func(v View) { clear = p.clearAt(v.PC, v.SP, v.Mask, code) })
 	if errors.Is(err, errThread) {
 		return false, nil
 	}
@@ -103,8 +117,8 @@ const frameScan = 64 << 10
 // signals blocked; then its stack is searched for the address to which the
 // handler will return. (A handler that blocks nothing, with SA_NODEFER, is
 // missed; Go's handlers block everything.)
-func (p *Proc) clearAt(pc, sp, mask, lo, hi uint64) bool {
-	if pc >= lo && pc < hi {
+func (p *Proc) clearAt(pc, sp, mask uint64, code []extent) bool {
+	if within(pc, code) {
 		return false
 	}
 	if mask == 0 {
@@ -115,7 +129,7 @@ func (p *Proc) clearAt(pc, sp, mask, lo, hi uint64) bool {
 		return false
 	}
 	for _, w := range words {
-		if w >= lo && w < hi {
+		if within(w, code) {
 			return false
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/sidelight-dev/sidelight/internal/jit"
 )
 
 // The resident pages are mapped once in a process and stay until it ends: the
@@ -19,10 +21,10 @@ const (
 
 	residentVersion  = 1
 	residentMagic    = "SIDELGT\x01"
-	resVersion       = 8   // uint32
-	resHandlers      = 16  // uint64: handlers installed: address of their code, 0 none
-	resDirectory     = 64  // BaysMax addresses of bay tables, 0 for none
-	resPrevious      = 128 // previous handler of each signal in handlerSignals, 8 bytes each
+	resVersion       = 8  // uint32
+	resHandlers      = 16 // uint64: 1 when the code of the handlers and their words are there
+	resEntries       = 24 // uint64 for each of handlerSignals: the entry of our handler
+	resWords         = 64 // jit's words: the directory of tables, the handlers from before
 	residentHandlers = 4096
 	handlersMax      = residentSlots - residentHandlers
 	residentSlots    = 32 << 10
@@ -31,7 +33,7 @@ const (
 )
 
 // BaysMax is how many bays a process can have.
-const BaysMax = 8
+const BaysMax = jit.Bays
 
 type resident struct {
 	base uint64
@@ -39,11 +41,11 @@ type resident struct {
 	used [slots]int // thread that used the slot last; 0 none since clear
 }
 
-func (r *resident) control() uint64      { return r.base + residentSize }
-func (r *resident) slot(i int) uint64    { return r.base + residentSlots + uint64(i)*slotSize }
-func (r *resident) handlers() uint64     { return r.base + residentHandlers }
-func (r *resident) directory() uint64    { return r.base + resDirectory }
-func (r *resident) within(a uint64) bool { return a >= r.base && a < r.base+residentSize }
+func (r *resident) control() uint64   { return r.base + residentSize }
+func (r *resident) slot(i int) uint64 { return r.base + residentSlots + uint64(i)*slotSize }
+func (r *resident) handlers() uint64  { return r.base + residentHandlers }
+func (r *resident) directory() uint64 { return r.base + resWords + jit.WordTables }
+func (r *resident) words() uint64     { return r.base + resWords }
 
 // isOurs tells whether a mapping was made by a Sidelight.
 func isOurs(m Mapping) bool {
@@ -134,7 +136,7 @@ const clearWait = 2 * time.Second
 // awaitClear waits until no thread is in [lo,hi).
 func (p *Proc) awaitClear(lo, hi uint64) error {
 	for began := time.Now(); ; time.Sleep(time.Millisecond) {
-		ok, err := p.idle(lo, hi)
+		ok, err := p.idle(extent{lo, hi})
 		if ok || err != nil {
 			return err
 		}
@@ -152,7 +154,7 @@ func (p *Proc) freeSlot() (int, error) {
 	r.next = (i + 1) % slots
 	if tid := r.used[i]; tid != 0 {
 		for began := time.Now(); ; time.Sleep(time.Millisecond) {
-			ok, err := p.clearOf(tid, r.slot(i), r.slot(i+1))
+			ok, err := p.clearOf(tid, extent{r.slot(i), r.slot(i + 1)})
 			if err != nil {
 				return 0, err
 			}
@@ -205,7 +207,7 @@ func (p *Proc) awaitBootstrap(cave cave, control uint64, token uint32) error {
 		if time.Since(began) < 5*time.Millisecond {
 			continue
 		}
-		idle, err := p.idle(cave.addr, cave.addr+uint64(cave.size))
+		idle, err := p.idle(extent{cave.addr, cave.addr + uint64(cave.size)})
 		if err != nil {
 			return err
 		}
