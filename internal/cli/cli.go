@@ -20,12 +20,13 @@ import (
 type Prober interface {
 	// Install puts all probes in, or none where one of them is mistaken. A
 	// probe that this build cannot serve is no mistake: its report has no sites
-	// and says why.
+	// and says why. It returns soon after its context ends, with that error.
 	Install(context.Context, []probe.Spec) (*probe.Ready, error)
 	// Events returns what the probes tell. It is closed after the last End.
 	Events() <-chan probe.Event
 	// Close removes all probes and lets the process go; their Ends still
-	// arrive before Events is closed.
+	// arrive before Events is closed, which must be received meanwhile. It is
+	// called once, after Install has returned.
 	Close() error
 }
 

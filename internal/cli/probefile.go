@@ -38,7 +38,8 @@ const maxProbes = 1000
 func parseProbes(file string, text []byte) (specs []probe.Spec, err error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(text, &doc); err != nil {
-		return nil, &fileError{file: file, msg: strings.TrimPrefix(err.Error(), "yaml: ")}
+		return nil, &fileError{file: file, msg: "this is no YAML: " + strings.TrimPrefix(err.Error(), "yaml: ") +
+			"; mind the indentation, and quote texts with braces, colons or hashes"}
 	}
 	if len(doc.Content) == 0 {
 		return nil, &fileError{file: file, msg: "the file is empty; it begins with \"probes:\""}

@@ -40,9 +40,9 @@ func (a *App) psCmd() *cobra.Command {
 				return err
 			}
 			if output == outputJSON {
-				return ignoreBrokenPipe(a.psJSON(list))
+				return a.psJSON(list)
 			}
-			return ignoreBrokenPipe(a.psText(list))
+			return a.psText(list)
 		},
 	}
 	cmd.Flags().BoolVarP(&all, "all", "a", false, "list every process, not only Go programs")

@@ -46,6 +46,7 @@ func (a *App) root() *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		Version:       version(),
 	}
+	root.SuggestionsMinimumDistance = 2
 	root.SetVersionTemplate("sidelight {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddGroup(&cobra.Group{ID: "probes", Title: "Commands:"}, &cobra.Group{ID: "other", Title: "Other commands:"})

@@ -63,9 +63,10 @@ type run struct {
 	ready    *probe.Ready // as it was passed on
 	failed   error        // why the session ends with an error
 	mute     bool         // the reader is gone: pass nothing more on
-	closing  bool
-	closed   chan error
-	canceled bool
+	closing  bool         // the probes are to be removed
+	closed   chan error   // the answer of Close
+	canceled bool         // from outside
+	busy     bool         // Install has not yet returned: Close waits for it
 }
 
 type installation struct {
@@ -79,6 +80,7 @@ func (r *run) drive(ctx context.Context, specs []probe.Spec) error {
 	defer cancel()
 	r.closed = make(chan error, 1)
 	installed := make(chan installation, 1)
+	r.busy = true
 	go func(ctx context.Context) {
 		ready, err := r.prober.Install(ctx, specs)
 		installed <- installation{ready, err}
@@ -142,6 +144,10 @@ func (r *run) pass(e probe.Event) {
 // installed takes the answer of Install. Without probes there is nothing to
 // wait for.
 func (r *run) installed(i installation) {
+	r.busy = false
+	if r.closing {
+		r.remove()
+	}
 	if i.err != nil {
 		if !r.canceled || !errors.Is(i.err, context.Canceled) {
 			r.fail(i.err)
@@ -183,12 +189,19 @@ func (r *run) interrupt(cancel context.CancelFunc) {
 	r.close()
 }
 
-// close removes the probes, once, while events are still being passed on.
+// close removes the probes, once, as soon as none is going in any more.
 func (r *run) close() {
 	if r.closing {
 		return
 	}
 	r.closing = true
+	if !r.busy {
+		r.remove()
+	}
+}
+
+// remove calls Close while events are still being passed on.
+func (r *run) remove() {
 	go func() { r.closed <- r.prober.Close() }()
 }
 
@@ -254,10 +267,3 @@ func refusedAll(issues []probe.Issue) bool {
 
 // brokenPipe says that the reader of the output went away, as head(1) does.
 func brokenPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }
-
-func ignoreBrokenPipe(err error) error {
-	if brokenPipe(err) {
-		return nil
-	}
-	return err
-}

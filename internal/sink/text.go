@@ -59,6 +59,9 @@ func (t *Text) ready(e *probe.Ready) error {
 	var b strings.Builder
 	for _, r := range e.Probes {
 		t.width.probe = max(t.width.probe, utf8.RuneCountInString(r.Probe))
+		if t.opt.Named { // the columns of all probes align from the first line on
+			t.width.place = max(t.width.place, utf8.RuneCountInString(r.Location))
+		}
 		fmt.Fprintf(&b, "%s  %s: %s\n", t.paint.Bold(r.Probe), Escape(r.Location), Places(r))
 		for _, i := range r.Issues {
 			fmt.Fprintf(&b, "  %s %s\n", t.paint.Warn("note:"), escapeLines(i.Message))
@@ -100,7 +103,7 @@ func (t *Text) hit(e *probe.Hit) error {
 	g := fmt.Sprintf("g%d", e.Goroutine)
 	t.width.place = max(t.width.place, utf8.RuneCountInString(place))
 	t.width.goroutine = max(t.width.goroutine, len(g))
-	return t.line(e.Time, "15:04:05.000000", e.Probe,
+	return t.line(e.Time, e.Probe,
 		t.paint.Place(pad(Escape(place), t.width.place)),
 		t.paint.Dim(pad(g, t.width.goroutine)), Escape(e.Message))
 }
@@ -113,13 +116,13 @@ func (t *Text) count(e *probe.CountNow) error {
 	if d := e.Time.Sub(last.Time).Seconds(); known && d > 0.5 && e.Count >= last.Count {
 		rate = t.paint.Dim(fmt.Sprintf("%s/s", Number(uint64(float64(e.Count-last.Count)/d+0.5))))
 	}
-	return t.line(e.Time, "15:04:05", e.Probe, t.paint.Place(pad(Escape(e.Location), t.width.place)),
+	return t.line(e.Time, e.Probe, t.paint.Place(pad(Escape(e.Location), t.width.place)),
 		t.paint.Bold(fmt.Sprintf("%12s", Number(e.Count))), rate)
 }
 
-func (t *Text) line(at time.Time, format, name string, columns ...string) error {
+func (t *Text) line(at time.Time, name string, columns ...string) error {
 	var b strings.Builder
-	b.WriteString(t.paint.Dim(at.In(t.opt.Zone).Format(format)))
+	b.WriteString(t.paint.Dim(at.In(t.opt.Zone).Format("15:04:05.000000")))
 	if t.opt.Named {
 		t.width.probe = max(t.width.probe, utf8.RuneCountInString(name))
 		columns = append([]string{t.paint.Bold(pad(Escape(name), t.width.probe))}, columns...)

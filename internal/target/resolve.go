@@ -7,16 +7,21 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // NotFoundError says that no process answers to a TARGET.
 type NotFoundError struct {
 	Text string
 	PID  int      // where the TARGET was a pid
+	Main int      // the process whose thread it is
 	Near []string // names that it may have meant
 }
 
 func (e *NotFoundError) Error() string {
+	if e.Main != 0 {
+		return fmt.Sprintf("%d is a thread of process %d: use that pid", e.PID, e.Main)
+	}
 	if e.PID != 0 {
 		return fmt.Sprintf("no process has the pid %d: sidelight ps lists the Go programs of this machine", e.PID)
 	}
@@ -42,7 +47,7 @@ func (e *AmbiguousError) Error() string {
 			fmt.Fprintf(&b, "  %s", p.Module)
 		}
 		if len(p.Args) > 1 {
-			fmt.Fprintf(&b, "  %s", shorten(strings.Join(p.Args, " "), 60))
+			fmt.Fprintf(&b, "  %s", shorten(strings.Join(p.Args[1:], " "), 60))
 		}
 	}
 	return b.String()
@@ -53,18 +58,41 @@ func (e *AmbiguousError) Error() string {
 // be observed: that is its Problem. The error is a *NotFoundError or an
 // *AmbiguousError.
 func (h *Host) Resolve(text string) (Process, error) {
-	if pid, err := strconv.Atoi(text); err == nil {
-		return h.Inspect(pid)
-	}
-	// Go programs first: a shell script of the same name is hardly ever meant.
-	list, err := h.List(true)
+	pid, err := strconv.Atoi(text)
 	if err != nil {
-		return Process{}, err
+		list, err := h.List(true)
+		if err != nil {
+			return Process{}, err
+		}
+		p, err := pick(list, text)
+		if err != nil {
+			return Process{}, err
+		}
+		pid = p.PID
 	}
-	return pick(list, text)
+	return h.inspectPatiently(pid)
 }
 
-// pick finds the process that a name means among all of a machine.
+// Another Sidelight holds a thread of its target for less than a millisecond
+// at a time; a debugger stays. tracerLooks × tracerPause tells them apart.
+const (
+	tracerLooks = 20
+	tracerPause = 5 * time.Millisecond
+)
+
+// inspectPatiently is Inspect for a process that is to be used now.
+func (h *Host) inspectPatiently(pid int) (Process, error) {
+	for look := 1; ; look++ {
+		p, err := h.Inspect(pid)
+		if err != nil || p.Problem == nil || p.Problem.Code != CodeTraced || look == tracerLooks {
+			return p, err
+		}
+		time.Sleep(tracerPause)
+	}
+}
+
+// pick finds the process that a name means among all of a machine. Go programs
+// come first: a shell script of the same name is hardly ever meant.
 func pick(list []Process, text string) (Process, error) {
 	var golang, others []Process
 	for _, p := range list {

@@ -17,6 +17,7 @@ var errGone = errors.New("the process is gone")
 type status struct {
 	name   string
 	state  byte // R, S, D, T, t, Z, X
+	tgid   int  // differs from the pid where that is a thread's
 	ppid   int
 	tracer int
 	uid    [4]int // real, effective, saved, file system
@@ -91,6 +92,8 @@ func parseStatus(b []byte) (*status, error) {
 			if value != "" {
 				st.state = value[0]
 			}
+		case "Tgid":
+			st.tgid, _ = strconv.Atoi(value)
 		case "PPid":
 			st.ppid, _ = strconv.Atoi(value)
 		case "TracerPid":

@@ -13,6 +13,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"syscall"
 )
 
 // Process is one process as a person wants to know it.
@@ -82,11 +83,14 @@ func (h *Host) List(all bool) ([]Process, error) {
 // *NotFoundError where there is no such process.
 func (h *Host) Inspect(pid int) (Process, error) {
 	st, err := h.readStatus(pid)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errGone) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errGone) || errors.Is(err, syscall.ESRCH) {
 		return Process{}, &NotFoundError{Text: strconv.Itoa(pid), PID: pid}
 	}
 	if err != nil {
 		return Process{}, err
+	}
+	if st.tgid != 0 && st.tgid != pid {
+		return Process{}, &NotFoundError{Text: strconv.Itoa(pid), PID: pid, Main: st.tgid}
 	}
 	exe := h.readExe(pid)
 	args := h.readArgs(pid)

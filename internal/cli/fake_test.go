@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sidelight-dev/sidelight/internal/probe"
+)
+
+// fakeProber does as if it put probes into a process. The location says what
+// becomes of a probe:
+//
+//	mistake.go:…   it does not type-check: Install fails
+//	forbidden.go:… the target refuses: Install fails
+//	missing.go:…   this build does not have it: no sites
+//	taken.go:…     another Sidelight holds it: no sites
+//	silent.go:…    it is never passed
+//
+// Anything else is hit three times. Three files tell a script what happened:
+// $FAKE.pid, $FAKE.live and $FAKE.closed.
+type fakeProber struct {
+	pid    int
+	events chan probe.Event
+	once   sync.Once
+	closed chan struct{}
+	live   sync.WaitGroup
+}
+
+var fakeTime = time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
+
+const fakePause = 640 * time.Microsecond
+
+// fakeRefusal is an error as the engine has it where a target must be left alone.
+type fakeRefusal struct{}
+
+func (fakeRefusal) Error() string { return "its text differs from its file; restart it" }
+func (fakeRefusal) Refused() bool { return true }
+
+func trace(what, text string) {
+	if name := os.Getenv("FAKE"); name != "" {
+		_ = os.WriteFile(name+"."+what+".tmp", []byte(text), 0o644)
+		_ = os.Rename(name+"."+what+".tmp", name+"."+what)
+	}
+}
+
+func openFake(_ context.Context, pid int, opt Options) (Prober, error) {
+	if opt.Log == nil {
+		return nil, errors.New("no logger")
+	}
+	opt.Log.Debug("open", "pid", pid, "budget", opt.Budget)
+	trace("pid", fmt.Sprint(os.Getpid()))
+	return &fakeProber{pid: pid, events: make(chan probe.Event), closed: make(chan struct{})}, nil
+}
+
+func (f *fakeProber) Events() <-chan probe.Event { return f.events }
+
+func (f *fakeProber) Install(ctx context.Context, specs []probe.Spec) (*probe.Ready, error) {
+	ready := &probe.Ready{PID: f.pid, Pause: fakePause}
+	for _, s := range specs {
+		switch {
+		case strings.HasPrefix(s.At, "mistake.go"):
+			return nil, errors.New("order {o.Idd}\n       ^^^^^ Order has no field Idd; did you mean ID?")
+		case strings.HasPrefix(s.At, "forbidden.go"):
+			return nil, fmt.Errorf("install: %w", fakeRefusal{})
+		case strings.HasPrefix(s.At, "slow.go"):
+			trace("live", "")
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		ready.Probes = append(ready.Probes, fakeReport(s))
+	}
+	for i, s := range specs {
+		if ready.Probes[i].Sites > 0 {
+			f.live.Add(1)
+			go f.run(s)
+		}
+	}
+	go func() {
+		f.live.Wait()
+		f.Close()
+	}()
+	trace("live", "")
+	return ready, nil
+}
+
+func fakeReport(s probe.Spec) probe.Report {
+	r := probe.Report{Probe: s.ID, Location: s.At, Sites: 1, Jumps: 1}
+	issue := func(code, message string) {
+		r.Sites, r.Jumps = 0, 0
+		r.Issues = []probe.Issue{{Code: code, Message: message}}
+	}
+	switch {
+	case strings.HasPrefix(s.At, "missing.go"):
+		issue(probe.IssueNoCode, "no such file; the nearest is orders.go")
+	case strings.HasPrefix(s.At, "taken.go"):
+		issue(probe.IssueTaken, "the sidelight with pid 99 holds this site; wait for its end")
+	}
+	return r
+}
+
+// run is the life of one probe.
+func (f *fakeProber) run(s probe.Spec) {
+	defer f.live.Done()
+	end := &probe.End{Probe: s.ID, Location: s.At, Reason: probe.EndInterrupted, CostNS: 21.34, Pause: fakePause}
+	if !strings.HasPrefix(s.At, "silent.go") {
+		for i := range uint64(3) {
+			f.events <- fakeEvent(s, f.pid, i+1)
+			end.Hits++
+			end.Emitted++
+			if int64(end.Emitted) == s.Limit {
+				end.Reason = probe.EndLimit
+				f.events <- end
+				return
+			}
+		}
+	}
+	select {
+	case <-time.After(s.For):
+		end.Reason = probe.EndExpired
+	case <-f.closed:
+	}
+	f.events <- end
+}
+
+func fakeEvent(s probe.Spec, pid int, seq uint64) probe.Event {
+	at := fakeTime.Add(time.Duration(seq) * time.Second)
+	if s.Kind == probe.Count {
+		return &probe.CountNow{Probe: s.ID, Location: s.At, Time: at, Count: 1000 * seq}
+	}
+	return &probe.Hit{Probe: s.ID, Location: s.At, Seq: seq, Time: at, PID: pid, Goroutine: 17 + seq,
+		Function: "main.handle", File: "/src/orders.go", Line: 42, Message: s.Message}
+}
+
+func (f *fakeProber) Close() error {
+	f.once.Do(func() {
+		close(f.closed)
+		f.live.Wait()
+		trace("closed", "")
+		close(f.events)
+	})
+	return nil
+}

@@ -1,0 +1,205 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// The command line is specified by the scripts below testdata/script. They run
+// this program with a prober that does as if (fakeProber), against processes
+// that are real.
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:   "testdata/script",
+		Setup: func(env *testscript.Env) error { return setup(env) },
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"code":   code,
+			"await":  await,
+			"signal": sendSignal,
+		},
+	})
+}
+
+func TestMain(m *testing.M) {
+	status := make(chan int, 1)
+	testscript.Main(withCleanup{m, status}, map[string]func(){
+		"sidelight": func() {
+			app := New()
+			app.Open = openFake
+			os.Exit(app.Main(context.Background(), os.Args[1:]))
+		},
+	})
+}
+
+// withCleanup removes the targets when all tests are done.
+type withCleanup struct {
+	m      *testing.M
+	status chan int
+}
+
+func (w withCleanup) Run() int {
+	defer func() {
+		if targets.dir != "" {
+			os.RemoveAll(targets.dir)
+		}
+	}()
+	return w.m.Run()
+}
+
+// targets are small Go programs to look at, built when a script needs one.
+var targets struct {
+	sync.Mutex
+	dir     string
+	started atomic.Int64
+}
+
+const targetSource = `package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+)
+
+func main() {
+	tmp := os.Args[1] + ".tmp"
+	if err := os.WriteFile(tmp, []byte(fmt.Sprint(os.Getpid())), 0o644); err != nil {
+		panic(err)
+	}
+	if err := os.Rename(tmp, os.Args[1]); err != nil {
+		panic(err)
+	}
+	time.Sleep(5 * time.Minute) // nothing outlives a broken test for long
+}
+`
+
+// buildTarget returns the program of a kind: "plain", "stripped", or "solo",
+// whose module no other program on the machine has.
+func buildTarget(kind string) (string, error) {
+	targets.Lock()
+	defer targets.Unlock()
+	if targets.dir == "" {
+		dir, err := os.MkdirTemp("", "sidelight-cli-")
+		if err != nil {
+			return "", err
+		}
+		targets.dir = dir
+	}
+	dir := filepath.Join(targets.dir, kind)
+	program := filepath.Join(dir, "program")
+	if _, err := os.Stat(program); err == nil {
+		return program, nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	mod := fmt.Sprintf("module example.com/acme/%s/v2\n\ngo 1.22\n", moduleName(kind))
+	for name, text := range map[string]string{"go.mod": mod, "main.go": targetSource} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			return "", err
+		}
+	}
+	flags := "-ldflags="
+	if kind == "stripped" {
+		flags = "-ldflags=-s -w"
+	}
+	cmd := exec.Command("go", "build", flags, "-o", program, ".")
+	cmd.Dir = dir
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build of a target: %w\n%s", err, text)
+	}
+	return program, nil
+}
+
+func moduleName(kind string) string { return fmt.Sprintf("%s%d", kind, os.Getpid()) }
+
+// setup gives a script programs under names that no other script has: TARGET,
+// STRIPPED and SOLO, with SOLO's module in SOLOMODULE.
+func setup(env *testscript.Env) error {
+	n := targets.started.Add(1)
+	bin := filepath.Join(env.WorkDir, "bin")
+	if err := os.MkdirAll(bin, 0o755); err != nil {
+		return err
+	}
+	for variable, kind := range map[string]string{"TARGET": "plain", "STRIPPED": "stripped", "SOLO": "solo"} {
+		program, err := buildTarget(kind)
+		if err != nil {
+			return err
+		}
+		name := fmt.Sprintf("%s-%d-%d", kind, os.Getpid(), n)
+		if err := os.Link(program, filepath.Join(bin, name)); err != nil {
+			return err
+		}
+		env.Setenv(variable, name)
+	}
+	env.Setenv("SOLOMODULE", moduleName("solo"))
+	env.Setenv("PATH", bin+string(os.PathListSeparator)+env.Getenv("PATH"))
+	env.Setenv("FAKE", filepath.Join(env.WorkDir, "fake")) // where the fake prober leaves its traces
+	for _, v := range []string{"HOME", "GOCACHE", "GOMODCACHE", "GOPATH", "GOFLAGS", "GOPROXY"} {
+		if value, ok := os.LookupEnv(v); ok {
+			env.Setenv(v, value) // for the demo, which builds itself
+		}
+	}
+	return nil
+}
+
+// code runs a command that must end with an exit code: code N COMMAND...
+func code(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N command [args...]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		got = exit.ExitCode()
+	case err != nil:
+		ts.Fatalf("%v", err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// await waits until a file is there, and contains a text if one is given.
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: await FILE [TEXT]")
+	}
+	for range 3000 {
+		b, err := os.ReadFile(ts.MkAbs(args[0]))
+		if err == nil && (len(args) == 1 || strings.Contains(string(b), args[1])) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ts.Fatalf("%s did not come", args)
+}
+
+// sendSignal sends a signal to the process whose pid is in a file: signal TERM
+// FILE.
+func sendSignal(ts *testscript.TestScript, neg bool, args []string) {
+	signals := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "INT": syscall.SIGINT}
+	if neg || len(args) != 2 || signals[args[0]] == 0 {
+		ts.Fatalf("usage: signal TERM|HUP|INT FILE")
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(ts.ReadFile(args[1])))
+	ts.Check(err)
+	ts.Check(syscall.Kill(pid, signals[args[0]]))
+}
