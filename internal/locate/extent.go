@@ -178,3 +178,28 @@ func (r *runs) keeper(i, j int) int {
 	}
 	return within
 }
+
+// stuck marks the segments from which control never leaves the extent.
+func (r *runs) stuck() []bool {
+	stuck := make([]bool, len(r.segs))
+	var work []int
+	for i := range r.segs {
+		inside, outside := r.after(i)
+		stuck[i] = len(outside) == 0 && len(inside) > 0
+		if !stuck[i] {
+			work = append(work, i)
+		}
+	}
+	for len(work) > 0 {
+		i := work[len(work)-1]
+		work = work[:len(work)-1]
+		inside, _ := r.before(i)
+		for _, p := range inside {
+			if stuck[p] {
+				stuck[p] = false
+				work = append(work, p)
+			}
+		}
+	}
+	return stuck
+}

@@ -5,14 +5,16 @@ import "sort"
 // The costs that the cut weighs. A violated edge costs more than any number of
 // sites; sites are preferred where the location is entered and at statements.
 const (
-	costNever  = int64(1) << 50 // what must not happen at all
-	costWrong  = int64(1) << 36 // an edge on which the count errs
-	costLost   = int64(1) << 28 // a way that ends in a panic errs
-	costBefore = int64(1) << 18 // site in other code just before the extent
-	costAfter  = int64(1) << 19 // site in other code just after the extent
-	costSite   = int64(1000)
-	costUnmark = int64(500) // no statement begins in the segment
-	costInside = int64(500) // the segment is not entered from other code
+	costNever   = int64(1) << 50 // what must not happen at all
+	costWrong   = int64(1) << 36 // an edge on which the count errs
+	costEndless = int64(1) << 32 // a way that never leaves the extent is not counted
+	costLost    = int64(1) << 28 // a way that ends in a panic errs
+	costBefore  = int64(1) << 18 // site in other code just before the extent
+	costAfter   = int64(1) << 19 // site in other code just after the extent
+	costSite    = int64(1000)
+	costUnmark  = int64(500)  // no statement begins in the segment
+	costInside  = int64(500)  // the segment is not entered from other code
+	costLate    = int64(2000) // a segment is left with the pass not yet counted
 )
 
 // plan is the answer for one extent: where to fire, and where that errs.
@@ -53,7 +55,12 @@ func out(i int) int32 { return int32(3 + 2*i) }
 // exactly one of them.
 func (r *runs) solve() plan {
 	l := &labels{runs: r, net: newNetwork(2 * len(r.segs))}
+	stuck := r.stuck()
 	for i := range r.segs {
+		l.net.join(out(i), sink, costLate, 0)
+		if stuck[i] {
+			l.exit(i, costEndless)
+		}
 		l.weigh(i)
 		l.enter(i)
 		l.leave(i)
@@ -107,7 +114,7 @@ func (l *labels) entry(i int, counts bool) {
 
 func (l *labels) exit(i int, cost int64) {
 	l.net.join(out(i), sink, cost, 0)
-	l.checks = append(l.checks, check{from: out(i), to: sink, soft: cost < costWrong})
+	l.checks = append(l.checks, check{from: out(i), to: sink, soft: cost == costLost})
 }
 
 // leave joins the end of a segment to what follows it; outside the extent the

@@ -1,0 +1,212 @@
+package locate
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/sidelight-dev/sidelight/internal/debuginfo"
+)
+
+// found is what the names of a build have for a query.
+type found struct {
+	own     []*debuginfo.Func // with code of their own
+	inlined []string          // names of functions that were inlined somewhere
+}
+
+// function finds the sites of a function: where its own code begins, for each
+// instantiation, and where its inlined copies are entered.
+func (r *resolver) function(loc location) error {
+	got, err := r.names(loc.fn)
+	if err != nil {
+		return err
+	}
+	wrappers := 0
+	for _, fn := range got.own {
+		if fn.Wrapper {
+			wrappers++
+			continue
+		}
+		if err := r.entry(fn); err != nil {
+			return err
+		}
+	}
+	for _, name := range got.inlined {
+		for _, fn := range r.build.InlinedIn(name) {
+			if err := r.copies(fn, name); err != nil {
+				return err
+			}
+		}
+	}
+	if len(r.sites) == 0 && wrappers > 0 {
+		r.refuse(whyWrapper)
+	}
+	if len(r.sites)+len(r.refused)+len(r.strange) == 0 {
+		return r.vanished()
+	}
+	return nil
+}
+
+// vanished says of a function that the debug information still knows that no
+// code of it is left.
+func (r *resolver) vanished() error {
+	return &NotFoundError{At: r.at, Why: "has no code in this build: it was inlined everywhere, and what it does was moved into its callers' code or removed; probe the lines that call it"}
+}
+
+// entry adds the site at which a function's own code begins.
+func (r *resolver) entry(fn *debuginfo.Func) error {
+	f, ok := r.load(fn)
+	if !ok {
+		return nil
+	}
+	after := fn.Entry
+	for _, row := range r.build.Lines(fn) {
+		if row.PrologueEnd {
+			after = row.PC
+			break
+		}
+	}
+	p := f.entry(after)
+	for _, i := range p.sites {
+		r.add(fn, f, plan{sites: []int32{i}}, fn.Name, f.pos[i].file, f.pos[i].line)
+	}
+	p.sites = nil
+	r.add(fn, f, p, fn.Name, "", 0)
+	return nil
+}
+
+// copies adds the sites at which inlined copies of a function are entered.
+func (r *resolver) copies(fn *debuginfo.Func, name string) error {
+	f, ok := r.load(fn)
+	if !ok {
+		return nil
+	}
+	for _, n := range f.copies(func(s string) bool { return s == name }) {
+		p := f.code.runs(f.copyExtent(n)).solve()
+		for _, i := range p.sites {
+			r.add(fn, f, plan{sites: []int32{i}}, name, f.pos[i].file, f.pos[i].line)
+		}
+		p.sites = nil
+		r.add(fn, f, p, name, "", 0)
+	}
+	return nil
+}
+
+// names finds all functions that a query means: one function of the source,
+// with all its instantiations.
+func (r *resolver) names(q query) (found, error) {
+	last := q.text[strings.LastIndexByte(q.text, '.')+1:]
+	best := matchNone
+	means := map[string]bool{} // plain names
+	var got found
+	look := func(full string) bool {
+		if !strings.HasSuffix(full, last) && !strings.HasSuffix(full, "]") {
+			return false
+		}
+		n := splitName(full)
+		m := q.match(n)
+		if m == matchNone || m < best {
+			return false
+		}
+		if m > best {
+			best, got, means = m, found{}, map[string]bool{}
+		}
+		means[n.plain()] = true
+		return true
+	}
+	for _, fn := range r.build.Funcs() {
+		if look(fn.Name) {
+			got.own = append(got.own, fn)
+		}
+	}
+	for _, name := range r.build.InlinedNames() {
+		if look(name) {
+			got.inlined = append(got.inlined, name)
+		}
+	}
+	switch len(means) {
+	case 0:
+		return got, r.unknown(q)
+	case 1:
+		return r.twins(q, got), nil
+	}
+	var list []string
+	for name := range means {
+		list = append(list, name)
+	}
+	sort.Strings(list)
+	return got, &AmbiguousError{At: r.at, What: "functions", Candidates: list}
+}
+
+// twins adds the copies of a closure that the compiler made when it inlined the
+// function around it: main.g.f.func1 is main.f.func1 once more. They begin at
+// the same line of the same file.
+func (r *resolver) twins(q query, got found) found {
+	rest := ""
+	for _, name := range append(got.inlined, namesOf(got.own)...) {
+		rest = splitName(name).rest
+	}
+	if !strings.Contains(rest, ".func") || len(got.own) == 0 {
+		return got
+	}
+	first := got.own[0]
+	file := r.fileOf(first)
+	for _, fn := range r.build.Funcs() {
+		if fn.StartLine != first.StartLine || slices.Contains(got.own, fn) {
+			continue
+		}
+		if flat, _ := withoutArgs(fn.Name); strings.HasSuffix(flat, "."+rest) && r.fileOf(fn) == file {
+			got.own = append(got.own, fn)
+		}
+	}
+	return got
+}
+
+func namesOf(fns []*debuginfo.Func) []string {
+	var names []string
+	for _, fn := range fns {
+		names = append(names, fn.Name)
+	}
+	return names
+}
+
+// fileOf is the file in which a function begins.
+func (r *resolver) fileOf(fn *debuginfo.Func) string {
+	for _, row := range r.build.Lines(fn) {
+		return row.File
+	}
+	return ""
+}
+
+// unknown explains a name that the build does not have.
+func (r *resolver) unknown(q query) error {
+	e := &NotFoundError{At: r.at}
+	pkg := ""
+	if i := strings.LastIndexByte(q.text, '.'); i < 0 {
+		e.Why = "is no location: a function needs its package (pkg.Func), a line its file (file.go:LINE)"
+	} else {
+		pkg = splitName(q.text).pkg
+	}
+	known := false
+	plain := map[string]bool{}
+	for _, name := range append(r.build.InlinedNames(), namesOf(r.build.Funcs())...) {
+		n := splitName(name)
+		if n.pkg == "" {
+			continue
+		}
+		if pkg != "" && (matchPath(n.pkg, pkg) != matchNone || matchPath(packageName(n.pkg), pkg) != matchNone) {
+			known = true
+		}
+		plain[n.plain()] = true
+	}
+	e.Candidates = similar(q.text, plain)
+	switch {
+	case e.Why != "":
+	case known:
+		e.Why = fmt.Sprintf("package %s of this build has no such function; if the source has it, nothing calls it and the linker removed it", pkg)
+	default:
+		e.Why = fmt.Sprintf("this build has no package %s", pkg)
+	}
+	return e
+}

@@ -1,0 +1,88 @@
+package locate
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/sidelight-dev/sidelight/internal/amd64"
+)
+
+// flow takes from the graph of a function what this package needs. callee names
+// the function that begins at an address; deferReturn is 0 if there is none.
+func flow(g *amd64.Graph, deferReturn uint64, callee func(addr uint64) string) (*code, error) {
+	if g.Unresolved {
+		return nil, fmt.Errorf("the function at %#x has an indirect jump whose targets are unknown", g.Entry)
+	}
+	insts := make([]inst, len(g.Insts))
+	var grow []int32
+	for i := range g.Insts {
+		x := &g.Insts[i]
+		in := inst{PC: x.PC, Len: x.Len, Fault: x.MayFault}
+		for _, s := range g.Succs(i) {
+			in.Succ = append(in.Succ, int32(s))
+		}
+		switch x.Kind {
+		case amd64.Call, amd64.CallInd:
+			in.Call = true
+			in.Ends = len(in.Succ) == 0
+			if x.Kind == amd64.Call && strings.HasPrefix(callee(x.Target), "runtime.morestack") {
+				grow = append(grow, int32(i))
+			}
+		case amd64.Jmp, amd64.Jcc, amd64.JmpInd, amd64.Ret, amd64.Trap:
+			in.Ends = true
+			in.Ret = g.Leaves(i)
+		}
+		insts[i] = in
+	}
+	entries := []int32{0}
+	if i, ok := g.Index(deferReturn); ok && deferReturn != 0 {
+		entries = append(entries, int32(i))
+	}
+	c := newCode(insts, entries)
+	for _, i := range grow {
+		b := c.blocks[c.blockOf[i]]
+		for k := b.first; k <= b.last; k++ {
+			c.insts[k].Grow = true
+		}
+	}
+	c.prune()
+	return c, nil
+}
+
+// Returns tells whether a function of this name can return. The compiler emits
+// nothing meaningful after calls of the others (runtime/panic.go,
+// cmd/compile/internal/ssagen: BlockExit).
+func Returns(callee string) bool {
+	name, ok := strings.CutPrefix(callee, "runtime.")
+	if !ok {
+		return true
+	}
+	switch name {
+	case "gopanic", "throw", "fatal", "fatalthrow", "block", "unreachableMethod", "goexit1", "goexit0":
+		return false
+	}
+	return !strings.HasPrefix(name, "panic") && !strings.HasPrefix(name, "goPanic")
+}
+
+// prune voids what cannot be reached from the function's entry: the bytes
+// after calls that do not return, and the way back from a recovered panic, to
+// which the line table gives the line of whatever stands before it.
+func (c *code) prune() {
+	reached := make([]bool, len(c.blocks))
+	for _, b := range c.reversePostorder() {
+		reached[b] = true
+	}
+	for b := range c.blocks {
+		blk := &c.blocks[b]
+		preds := blk.preds[:0]
+		for _, p := range blk.preds {
+			if reached[p] {
+				preds = append(preds, p)
+			}
+		}
+		blk.preds = preds
+		for k := blk.first; k <= blk.last && !reached[b]; k++ {
+			c.insts[k].Void = true
+		}
+	}
+}

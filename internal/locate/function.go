@@ -1,0 +1,235 @@
+package locate
+
+import (
+	"slices"
+	"strings"
+)
+
+// function is the code of one function with what the line table and the
+// inlining tree say of each instruction. It is made from plain data (see
+// load.go), so that tests need no binary.
+type function struct {
+	code  *code
+	nodes []node  // the function itself, then the copies inlined into it, parents first
+	node  []int32 // by instruction: the innermost node
+	pos   []pos   // by instruction
+	lines map[place]*extent
+}
+
+// node is the function itself (index 0) or an inlined copy.
+type node struct {
+	name   string
+	parent int32
+	file   string // of the call; empty for the function itself
+	line   int
+	same   int32 // the node that has the same body in the source, see foldRanges
+}
+
+// pos is the line table's word on one instruction.
+type pos struct {
+	file string
+	line int
+	stmt bool // a statement begins here, or an instruction before in the same row
+}
+
+// place is a line in one copy of a function.
+type place struct {
+	node int32
+	file string
+	line int
+}
+
+// foldRanges finds the inlined bodies of range-over-func loops. The compiler
+// makes f-range1 of the body of a loop in f; where it was inlined back into f, by
+// way of the iterator, its lines are lines of f again and not part of the line
+// that calls the iterator.
+func (f *function) foldRanges() {
+	for i := range f.nodes {
+		f.nodes[i].same = int32(i)
+		own, is := rangeBody(f.nodes[i].name)
+		if !is || i == 0 {
+			continue
+		}
+		for p := f.nodes[i].parent; ; p = f.nodes[p].parent {
+			if outer, _ := rangeBody(f.nodes[p].name); outer == own {
+				f.nodes[i].same = f.nodes[p].same
+				break
+			}
+			if p == 0 {
+				break
+			}
+		}
+	}
+}
+
+// rangeBody strips -rangeN from a name.
+func rangeBody(full string) (outer string, is bool) {
+	flat, _ := withoutArgs(full)
+	i := strings.LastIndex(flat, "-range")
+	if i < 0 || strings.Trim(flat[i+len("-range"):], "0123456789") != "" {
+		return flat, false
+	}
+	return flat[:i], true
+}
+
+// stack calls visit with the place of instruction i in each copy around it, from
+// the innermost outwards.
+func (f *function) stack(i int32, visit func(p place, innermost bool)) {
+	var seen [8]int32
+	known := seen[:0]
+	n, file, line := f.node[i], f.pos[i].file, f.pos[i].line
+	for first := true; ; first = false {
+		if same := f.nodes[n].same; !slices.Contains(known, same) {
+			known = append(known, same)
+			visit(place{same, file, line}, first)
+		}
+		if n == 0 {
+			return
+		}
+		file, line = f.nodes[n].file, f.nodes[n].line
+		n = f.nodes[n].parent
+	}
+}
+
+// extents sorts all instructions into the extents of the lines.
+func (f *function) extents() map[place]*extent {
+	if f.lines != nil {
+		return f.lines
+	}
+	f.lines = map[place]*extent{}
+	unmarked := map[place]*extent{} // statements of inlined calls only
+	var entry []place
+	for i := range f.code.insts {
+		x := f.code.insts[i]
+		if x.Void {
+			continue
+		}
+		if x.Grow {
+			for _, p := range entry {
+				f.add(p, int32(i))
+			}
+			continue
+		}
+		f.stack(int32(i), func(p place, innermost bool) {
+			e := f.add(p, int32(i))
+			if i == 0 {
+				entry = append(entry, p)
+			}
+			if !f.pos[i].stmt {
+				return
+			}
+			if innermost {
+				e.stmt[int32(i)] = true
+				return
+			}
+			u := unmarked[p]
+			if u == nil {
+				u = &extent{stmt: map[int32]bool{}}
+				unmarked[p] = u
+			}
+			u.stmt[int32(i)] = true
+		})
+	}
+	for p, u := range unmarked {
+		if e := f.lines[p]; len(e.stmt) == 0 {
+			e.stmt = u.stmt
+		}
+	}
+	return f.lines
+}
+
+func (f *function) add(p place, i int32) *extent {
+	e := f.lines[p]
+	if e == nil {
+		e = &extent{stmt: map[int32]bool{}}
+		f.lines[p] = e
+	}
+	e.insts = append(e.insts, i)
+	return e
+}
+
+// at lists the extents of a line: one for each copy of the function around it
+// that is not itself part of another one's.
+func (f *function) at(file string, line int) []place {
+	var places []place
+	for p, e := range f.extents() {
+		if p.file == file && p.line == line && !f.nested(p, e) {
+			places = append(places, p)
+		}
+	}
+	slices.SortFunc(places, func(a, b place) int { return int(f.lines[a].insts[0] - f.lines[b].insts[0]) })
+	return places
+}
+
+// nested tells whether the extent of a place lies in another copy's extent of
+// the same line: a closure that is written and called on one line.
+func (f *function) nested(p place, e *extent) bool {
+	within, found := false, false
+	for _, i := range e.insts {
+		if f.code.insts[i].Grow {
+			continue
+		}
+		f.stack(i, func(q place, _ bool) {
+			if q == p {
+				found = true
+			} else if found && q.file == p.file && q.line == p.line {
+				within = true
+			}
+		})
+		return within
+	}
+	return false
+}
+
+// copies lists the nodes that are inlined copies of a function.
+func (f *function) copies(is func(name string) bool) []int32 {
+	var list []int32
+	for i := 1; i < len(f.nodes); i++ {
+		if is(f.nodes[i].name) {
+			list = append(list, int32(i))
+		}
+	}
+	return list
+}
+
+// inside tells whether node n is node of or lies in it.
+func (f *function) inside(n, of int32) bool {
+	for n > of {
+		n = f.nodes[n].parent
+	}
+	return n == of
+}
+
+// copyExtent is the code of an inlined copy. It is entered only at its top: at
+// segments that no other segment of it dominates, for the compiler moves
+// instructions of the surroundings into its middle.
+func (f *function) copyExtent(n int32) extent {
+	e := extent{stmt: map[int32]bool{}}
+	for i := range f.code.insts {
+		if x := f.code.insts[i]; x.Void || x.Grow || !f.inside(f.node[i], n) {
+			continue
+		}
+		e.insts = append(e.insts, int32(i))
+		if f.pos[i].stmt {
+			e.stmt[int32(i)] = true
+		}
+	}
+	idom := f.code.dominators()
+	segs := f.code.segments(e)
+	e.entry = func(s seg) bool {
+		for _, t := range segs {
+			if t.stmt < 0 && len(e.stmt) > 0 {
+				continue
+			}
+			if t.block == s.block {
+				if t.first < s.first {
+					return false
+				}
+			} else if dominates(idom, t.block, s.block) {
+				return false
+			}
+		}
+		return true
+	}
+	return e
+}
