@@ -64,7 +64,7 @@ const (
 	FormString                 // Slot is a SlotBytes; byte slices too
 	FormStruct                 // Fields and Names
 	FormArray                  // Elems: the first of Type.Len elements
-	FormSlice                  // Slot is a SlotBytes, its Len the length; Elems: the first elements
+	FormSlice                  // Slot is a SlotBytes, its Len the length; Elems: the first elements; or Slot -1 and the length alone at Slot2 and Off
 	FormInterface              // see Shape.Fields
 	FormPointer                // address at Slot and Off; Elems[0], if there: what it points to
 	FormMap                    // address at Slot and Off; Slot2: length, -1 not captured
