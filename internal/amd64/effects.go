@@ -80,6 +80,9 @@ func (d *decoder) operand(o operand) {
 // address adds the registers of the memory operand.
 func (d *decoder) address() {
 	m := &d.inst.Mem
+	if d.current.hint {
+		return
+	}
 	if m.HasBase {
 		d.inst.Reads |= Regs(m.Base)
 	}
@@ -91,7 +94,7 @@ func (d *decoder) address() {
 // special adds what the notation of the tables cannot say.
 func (d *decoder) special() {
 	i := &d.inst
-	if i.Map == MapOne && i.Opcode == 0x90 && d.rex&rexB != 0 && d.rep == 0 {
+	if i.Map == MapOne && i.Opcode == 0x90 && d.rex&rexB != 0 {
 		d.both(RAX, R8) // XCHG R8, RAX
 	}
 	if d.current.rep && d.rep != 0 {

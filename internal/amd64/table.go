@@ -17,6 +17,7 @@ type form struct {
 	touch   FlagSet // may be changed, not in kill
 	cc      bool    // reads the flags that the low four bits of the opcode name
 	address bool    // the memory operand is computed, not accessed
+	hint    bool    // the operand has no effect that a program could see
 	vsib    bool
 	unknown bool
 	faults  bool

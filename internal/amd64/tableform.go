@@ -10,6 +10,7 @@ import "strings"
 //	rax… + b w v y      a fixed register, likewise (rax.v=)
 //	W                   ModRM with a vector (or no) operand or memory
 //	M                   ModRM with an address that is not accessed
+//	hint                like M, and the address has no effect
 //	VSIB                the index of the address is a vector register
 //	Ib Iw Iz Iv IwIb O Jb Jz   immediates
 //	f                   all arithmetic flags are overwritten
@@ -49,6 +50,8 @@ func (f *form) simple(w string) bool {
 		f.modrm = true
 	case "M":
 		f.modrm, f.address = true, true
+	case "hint":
+		f.modrm, f.address, f.hint = true, true, true
 	case "VSIB":
 		f.modrm, f.vsib = true, true
 	case "cc":

@@ -247,15 +247,11 @@ const table0F = `
 07 system ?
 08-09 system ?
 0B trap
-0D M
+0D hint
 10-17 W
-18 M
-19-1F M
-1A-1B.66 W ?
-1A-1B.F3 W ?
-1A-1B.F2 W ?
+18-1F hint
+1A-1B W ?
 1E/1r.F3 W ?
-20-23 W system ?
 28-29 W
 2A W
 2A.F3 Ev

@@ -156,8 +156,9 @@ const evexTable2 = `
 10-16 W
 18-1F W
 20-2D W
-30-47 W
-49-4D W
+30-40 W
+42-47 W
+4C-4D W
 4E-4F W
 50-55 W
 58-5B W
