@@ -78,7 +78,7 @@ func (a *App) psJSON(list []target.Process) error {
 			Module: p.Module, ModuleVersion: p.ModuleVersion, Revision: p.Revision,
 			Modified: p.Modified, BuildID: p.BuildID, DebugInfo: p.DebugInfo}
 		if p.Problem != nil {
-			o.ReasonCode, o.Cure = string(p.Problem.Code), p.Problem.Cure
+			o.ReasonCode, o.Cure = string(p.Problem.Code), p.Problem.Cure()
 		}
 		if err := out.Write(o); err != nil {
 			return err

@@ -105,7 +105,7 @@ func (h *Host) explainDenied(pid int, st *status) *Problem {
 	case st.owner >= 0 && st.owner != st.uid[1]:
 		return problemNotDumpable()
 	case st.capPrm&^me.caps != 0:
-		return problemCapabilities()
+		return problemCapabilities(me.uid == 0)
 	case scope > 0:
 		return problemYama(scope)
 	}

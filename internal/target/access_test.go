@@ -51,13 +51,13 @@ func TestExplainDenied(t *testing.T) {
 		{"yama 1", plain, mine, yama(1), CodeYama, "sysctl kernel.yama.ptrace_scope=0"},
 		{"yama 1 names the container's cure", plain, mine, yama(1), CodeYama, "--cap-add=SYS_PTRACE"},
 		{"yama 2", plain, mine, yama(2), CodeYama, "CAP_SYS_PTRACE"},
-		{"yama 3, even for root", root, ofRoot, yama(3), CodeYama, "until the next boot"},
-		{"not dumpable", plain, with(mine, func(s *status) { s.owner = 0 }), nil, CodeNotDumpable, "PR_SET_DUMPABLE"},
+		{"yama 3, even for root", root, ofRoot, yama(3), CodeYama, "nobody trace until the next boot"},
+		{"not dumpable", plain, with(mine, func(s *status) { s.owner = 0 }), nil, CodeNotDumpable, "PR_SET_DUMPABLE=0"},
 		{"not dumpable before yama", plain, with(mine, func(s *status) { s.owner = 0 }), yama(1), CodeNotDumpable, ""},
 		{"more capabilities", plain, with(mine, func(s *status) { s.capPrm = 1 << 10 }), nil, CodeCapabilities, "setcap"},
 		{"container without SYS_PTRACE", boxed, ofRoot, nil, CodeCapabilities, "--cap-add=SYS_PTRACE"},
 		{"other user namespace", plain, mine, map[string]string{"7/uid_map": "0 100000 65536\n"}, CodeNamespace, "nsenter"},
-		{"root, so it is a security module", root, ofRoot, map[string]string{"7/attr/current": "locked (enforce)\n"}, CodeLSM, "AppArmor"},
+		{"root, so it is a security module", root, ofRoot, map[string]string{"7/attr/current": "locked (enforce)\n"}, CodeLSM, "security module: locked (enforce)"},
 		{"nothing else is left", plain, mine, nil, CodeLSM, "SELinux"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,6 +1,9 @@
 package target
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Code names a kind of Problem. The texts are part of the output.
 type Code string
@@ -25,15 +28,18 @@ const (
 // Problem is a reason why a process cannot be observed, with its cure.
 type Problem struct {
 	Code  Code
-	Short string // one short line, as a list shows it
-	Cure  string // what to do about it
+	Short string   // one short line, as a list shows it
+	Cures []string // what to do about it, each a way of its own
 }
 
+// Cure is what to do about it, in one line.
+func (p *Problem) Cure() string { return strings.Join(p.Cures, "; or ") }
+
 func (p *Problem) Error() string {
-	if p.Cure == "" {
-		return p.Short
+	if len(p.Cures) == 1 {
+		return p.Short + ": " + p.Cures[0]
 	}
-	return p.Short + ": " + p.Cure
+	return p.Short + ". Any of these helps:\n  - " + strings.Join(p.Cures, "\n  - ")
 }
 
 // Refused says whether the process could be observed by somebody who is
@@ -46,38 +52,48 @@ func (p *Problem) Refused() bool {
 	return true
 }
 
-const (
-	cureRoot = "run sidelight with sudo, or give it the capability once: " +
-		"sudo setcap cap_sys_ptrace=ep \"$(command -v sidelight)\""
-	cureContainer = "; in a container add SYS_PTRACE (docker run --cap-add=SYS_PTRACE; " +
-		"Kubernetes: securityContext.capabilities.add: [SYS_PTRACE])"
-)
+// privilege is what helps wherever a privilege is missing.
+var privilege = []string{
+	"run sidelight with sudo",
+	"give it the capability once: sudo setcap cap_sys_ptrace=ep \"$(command -v sidelight)\"",
+	"in a container, add the capability SYS_PTRACE: docker run --cap-add=SYS_PTRACE, " +
+		"or in Kubernetes securityContext.capabilities.add: [SYS_PTRACE]",
+}
+
+func problem(code Code, short string, cures ...string) *Problem {
+	return &Problem{Code: code, Short: short, Cures: cures}
+}
+
+// forbidden is a problem that a privilege cures, after what cures it without.
+func forbidden(code Code, short string, cures ...string) *Problem {
+	return problem(code, short, append(cures, privilege...)...)
+}
 
 func problemZombie(pid, parent int) *Problem {
-	return &Problem{CodeZombie, "has ended (zombie)",
-		fmt.Sprintf("process %d has ended and waits for its parent %d to collect it; there is nothing left to observe", pid, parent)}
+	return problem(CodeZombie, "has ended (zombie)",
+		fmt.Sprintf("process %d has ended and waits for its parent %d to collect it; there is nothing left to observe", pid, parent))
 }
 
 func problemNotGo() *Problem {
-	return &Problem{CodeNotGo, "not a Go program", "sidelight ps lists the Go programs of this machine"}
+	return problem(CodeNotGo, "not a Go program", "sidelight ps lists the Go programs of this machine")
 }
 
 func problemOldGo(version string) *Problem {
-	return &Problem{CodeOldGo, "built with " + version,
-		"this version of Sidelight serves Go 1.22 and later; build the program with a newer Go"}
+	return problem(CodeOldGo, "built with "+version,
+		"this version of Sidelight serves Go 1.22 and later; build the program with a newer Go")
 }
 
 func problemStripped() *Problem {
-	return &Problem{CodeStripped, "stripped: no debug information",
-		"the program was linked with -s or -w (go run and go test do that, too); build it with go build and without -ldflags='-s -w'"}
+	return problem(CodeStripped, "stripped: no debug information",
+		"the program was linked with -s or -w (go run and go test do that, too); build it with go build and without -ldflags='-s -w'")
 }
 
 func problem32Bit() *Problem {
-	return &Problem{Code32Bit, "a 32-bit program", "this version of Sidelight serves linux/amd64; build it with GOARCH=amd64"}
+	return problem(Code32Bit, "a 32-bit program", "this version of Sidelight serves linux/amd64; build it with GOARCH=amd64")
 }
 
 func problemArch(machine string) *Problem {
-	return &Problem{CodeArch, "built for " + machine, "this version of Sidelight serves linux/amd64 only"}
+	return problem(CodeArch, "built for "+machine, "this version of Sidelight serves linux/amd64 only")
 }
 
 func problemTraced(tracer int, name string) *Problem {
@@ -85,45 +101,48 @@ func problemTraced(tracer int, name string) *Problem {
 	if name != "" {
 		by += " (" + name + ")"
 	}
-	return &Problem{CodeTraced, by, "a process has one tracer at a time; end that debugger or strace, then try again"}
+	return problem(CodeTraced, by, "a process has one tracer at a time; end that debugger or strace, then try again")
 }
 
 func problemOtherUser(owner string) *Problem {
-	return &Problem{CodeOtherUser, "belongs to " + owner, "run sidelight as that user; or " + cureRoot + cureContainer}
+	return forbidden(CodeOtherUser, "belongs to "+owner, "run sidelight as that user")
 }
 
-func problemCapabilities() *Problem {
-	return &Problem{CodeCapabilities, "has capabilities that you lack", cureRoot + cureContainer}
+func problemCapabilities(root bool) *Problem {
+	if root {
+		return forbidden(CodeCapabilities, "you are root without CAP_SYS_PTRACE")
+	}
+	return forbidden(CodeCapabilities, "has capabilities that you lack")
 }
 
 func problemNotDumpable() *Problem {
-	return &Problem{CodeNotDumpable, "not dumpable",
-		"the process has set PR_SET_DUMPABLE to 0, changed its user, or runs a file that is set-uid, has capabilities or cannot be read; " + cureRoot}
+	return forbidden(CodeNotDumpable, "not dumpable",
+		"start it without PR_SET_DUMPABLE=0, set-uid bits and file capabilities, from a file that you may read")
 }
 
 func problemNamespace() *Problem {
-	return &Problem{CodeNamespace, "in another user namespace",
-		"run sidelight inside that namespace (docker exec, podman unshare, nsenter --user), or as root outside of it"}
+	return problem(CodeNamespace, "in another user namespace",
+		"run sidelight inside that namespace (docker exec, podman unshare, nsenter --user)",
+		"run it as root outside of all containers")
 }
 
 func problemYama(scope int) *Problem {
 	short := fmt.Sprintf("kernel.yama.ptrace_scope=%d", scope)
 	switch scope {
 	case 1:
-		return &Problem{CodeYama, short, "the kernel lets a plain user trace only own children; " +
-			cureRoot + "; or allow it until the next boot: sudo sysctl kernel.yama.ptrace_scope=0" + cureContainer}
+		return forbidden(CodeYama, short+" lets you trace only your own children",
+			"allow it until the next boot: sudo sysctl kernel.yama.ptrace_scope=0")
 	case 2:
-		return &Problem{CodeYama, short, "the kernel lets only CAP_SYS_PTRACE trace; " + cureRoot + cureContainer}
+		return forbidden(CodeYama, short+" lets only CAP_SYS_PTRACE trace")
 	}
-	return &Problem{CodeYama, short, "the kernel lets nobody trace until the next boot; " +
-		"remove the setting from /etc/sysctl.d and boot"}
+	return problem(CodeYama, short+" lets nobody trace until the next boot",
+		"remove the setting from /etc/sysctl.conf and /etc/sysctl.d, and boot")
 }
 
 func problemLSM(label string) *Problem {
-	p := &Problem{CodeLSM, "refused by a security module",
-		"a security module (SELinux, AppArmor, a container's policy) forbids to trace it; " + cureRoot + cureContainer}
+	short := "refused by a security module (SELinux, AppArmor) or a container's policy"
 	if label != "" {
-		p.Short += " (" + label + ")"
+		short = "refused by a security module: " + label
 	}
-	return p
+	return forbidden(CodeLSM, short, "allow ptrace in its policy")
 }
