@@ -44,12 +44,6 @@ func (b *Bay) SharedAt() uint64 { return b.Base + ring.SharedOff }
 // bayMapped is the address range of a bay.
 const bayMapped = ring.SharedOff + ring.SharedMax
 
-// Flags of madvise (include/uapi/asm-generic/mman-common.h).
-const (
-	madvDontNeed   = 4
-	madvWipeOnFork = 18
-)
-
 // NewBay takes a bay for this process: a free one of an earlier session that no
 // thread is in any more, else a new one. The caller holds the Lock.
 func (p *Proc) NewBay(layout ring.Layout) (*Bay, error) {

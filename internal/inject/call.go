@@ -162,6 +162,9 @@ func (p *Proc) divert(tid int, at uint64, room int, build func(saved) ([]byte, e
 	if err == nil {
 		err = p.usable(&regs)
 	}
+	if err == nil {
+		err = p.checkSeccomp(t)
+	}
 	if err != nil {
 		t.detach(0)
 		return t.since, err

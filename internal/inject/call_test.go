@@ -11,8 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func runHelper() bool { return false }
-
 // count is a number from the environment, for longer runs than usual.
 func count(name string, usual int) int {
 	if n, err := strconv.Atoi(os.Getenv(name)); err == nil {

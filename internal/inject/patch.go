@@ -52,12 +52,6 @@ func (p *Proc) Barrier() error {
 	return p.barrier()
 }
 
-// Commands of membarrier (include/uapi/linux/membarrier.h).
-const (
-	membarrierSyncCore         = 1 << 5 // PRIVATE_EXPEDITED_SYNC_CORE
-	membarrierRegisterSyncCore = 1 << 6
-)
-
 func (p *Proc) barrier() error {
 	r, err := p.call([]Syscall{
 		Sys(sysMembarrier, Num(membarrierRegisterSyncCore)),

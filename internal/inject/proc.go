@@ -31,6 +31,7 @@ type Proc struct {
 	resident *resident  // nil until found or mapped
 	seq      uint32     // number of the last remote call
 	longest  time.Duration
+	filters  map[string]bool // seccomp filters, by their number, that let our calls through
 }
 
 // Open opens handles to the process and checks that it may be worked on. It
@@ -43,7 +44,7 @@ func Open(pid int) (*Proc, error) {
 	if err != nil {
 		return nil, refuseOpen(pid, err)
 	}
-	p := &Proc{PID: pid, dir: dir, exited: make(chan struct{})}
+	p := &Proc{PID: pid, dir: dir, exited: make(chan struct{}), filters: make(map[string]bool)}
 	if err := p.open(); err != nil {
 		p.Close()
 		return nil, err

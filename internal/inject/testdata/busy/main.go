@@ -32,6 +32,8 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == "true" {
 		return
 	}
+	const prSetPtracer = 0x59616d61 // any process may attach: with Yama, only a parent could
+	syscall.Syscall(syscall.SYS_PRCTL, prSetPtracer, ^uintptr(0), 0)
 	if len(os.Args) > 1 {
 		debug.SetGCPercent(20)
 		n, _ := strconv.Atoi(os.Args[1])
@@ -39,7 +41,7 @@ func main() {
 			go blocked()
 		}
 	}
-	for _, f := range []func(){garbage, hash, channels, timers, echo, sleep, pipe, grow, nils, floats, children} {
+	for _, f := range []func(){garbage, hash, channels, timers, echo, sleep, pipe, grow, nils, floats, calls, children} {
 		go func() {
 			for {
 				f()
@@ -65,6 +67,20 @@ func blocked() {
 	var b [1]byte
 	syscall.Read(p[0], b[:])
 	fail("read of an empty pipe returned")
+}
+
+// hot is called all the time; it begins with an instruction of ten bytes.
+//
+//go:noinline
+func hot(x uint64) uint64 { return x*0x9E3779B97F4A7C15 ^ 0x123456789ABCDEF1 }
+
+func calls() {
+	for range 10000 {
+		if hot(3) != 0xc8923b54e763aace {
+			fail("hot: %#x", hot(3))
+		}
+	}
+	time.Sleep(100 * time.Microsecond)
 }
 
 type node struct {
