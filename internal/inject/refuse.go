@@ -49,3 +49,13 @@ func (e *RefusedError) Error() string {
 }
 
 func (e *RefusedError) Unwrap() error { return e.Err }
+
+// Refused says whether permission or safety is in the way (exit code 3). Where
+// it is false, the process itself is: it is gone, or runs nothing to observe.
+func (e *RefusedError) Refused() bool {
+	switch e.Code {
+	case CodeNoProcess, CodeZombie, CodeArch:
+		return false
+	}
+	return true
+}
