@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"syscall"
 
@@ -32,7 +31,7 @@ func (a *App) sink(f *sessionFlags, named bool) sink.Sink {
 		return sink.NewJSON(a.Stdout)
 	}
 	return sink.NewText(a.Stdout, sink.TextOptions{
-		Color: bool(a.paint(a.Stdout)), Named: named, Notes: a.Stderr})
+		Color: bool(a.paint(a.Stdout)), Named: named, Notes: a.Stderr, NotesColor: bool(a.paint(a.Stderr))})
 }
 
 // session is observe for a process that was found.
@@ -49,167 +48,6 @@ func (a *App) session(ctx context.Context, p target.Process, specs []probe.Spec,
 	}
 	r := run{prober: prober, out: out, stop: stop, notes: a.Stderr, json: f.output == outputJSON}
 	return r.drive(ctx, specs)
-}
-
-// run is one session on its way from installation to the last End. Only drive
-// touches it.
-type run struct {
-	prober Prober
-	out    sink.Sink
-	stop   *interruption
-	notes  io.Writer
-	json   bool
-
-	ready    *probe.Ready // as it was passed on
-	failed   error        // why the session ends with an error
-	mute     bool         // the reader is gone: pass nothing more on
-	closing  bool         // the probes are to be removed
-	closed   chan error   // the answer of Close
-	canceled bool         // from outside
-	busy     bool         // Install has not yet returned: Close waits for it
-}
-
-type installation struct {
-	ready *probe.Ready
-	err   error
-}
-
-// drive installs the probes and passes on events until they are all gone.
-func (r *run) drive(ctx context.Context, specs []probe.Spec) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	r.closed = make(chan error, 1)
-	installed := make(chan installation, 1)
-	r.busy = true
-	go func(ctx context.Context) {
-		ready, err := r.prober.Install(ctx, specs)
-		installed <- installation{ready, err}
-	}(ctx)
-	events, closed := r.prober.Events(), r.closed
-	for events != nil || installed != nil || closed != nil {
-		select {
-		case e, more := <-events:
-			if !more {
-				events = nil
-				r.close()
-				continue
-			}
-			r.pass(e)
-		case i := <-installed:
-			installed = nil
-			r.installed(i)
-		case err := <-closed:
-			closed = nil
-			r.fail(err)
-		case <-ctx.Done():
-			r.interrupt(cancel)
-			ctx = context.WithoutCancel(ctx)
-		case s := <-r.stop.signals:
-			r.signal(s.String(), cancel)
-		case <-r.stop.readerGone:
-			r.stop.readerGone = nil
-			r.mute = true
-			r.interrupt(cancel)
-		}
-		if r.mute && !r.closing {
-			r.interrupt(cancel)
-		}
-	}
-	return r.result()
-}
-
-// pass gives an event to the sink. Ready may come as an event and as the
-// answer of Install: it is passed on once.
-func (r *run) pass(e probe.Event) {
-	if ready, ok := e.(*probe.Ready); ok {
-		if r.ready != nil {
-			return
-		}
-		r.ready = ready
-		if !r.json && !served(ready) {
-			return // the error at the end says the same, and the remedy
-		}
-	}
-	if r.mute {
-		return
-	}
-	if err := r.out.Event(e); err != nil {
-		r.mute = true
-		if !brokenPipe(err) {
-			r.fail(fmt.Errorf("the output cannot be written, so the probes were removed: %w", err))
-		}
-	}
-}
-
-// installed takes the answer of Install. Without probes there is nothing to
-// wait for.
-func (r *run) installed(i installation) {
-	r.busy = false
-	if r.closing {
-		r.remove()
-	}
-	if i.err != nil {
-		if !r.canceled || !errors.Is(i.err, context.Canceled) {
-			r.fail(i.err)
-		}
-		r.close()
-		return
-	}
-	if i.ready == nil {
-		return
-	}
-	r.pass(i.ready)
-	if !served(i.ready) {
-		r.close()
-	}
-}
-
-// served says whether any probe has a site.
-func served(ready *probe.Ready) bool {
-	for _, p := range ready.Probes {
-		if p.Sites > 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// signal ends the session at the first signal. Later ones cannot hurry it:
-// dying now would leave the probes in the target.
-func (r *run) signal(name string, cancel context.CancelFunc) {
-	if r.closing {
-		fmt.Fprintf(r.notes, "%s: the probes are being removed; this takes a moment\n", name)
-	}
-	r.interrupt(cancel)
-}
-
-func (r *run) interrupt(cancel context.CancelFunc) {
-	r.canceled = true
-	cancel()
-	r.close()
-}
-
-// close removes the probes, once, as soon as none is going in any more.
-func (r *run) close() {
-	if r.closing {
-		return
-	}
-	r.closing = true
-	if !r.busy {
-		r.remove()
-	}
-}
-
-// remove calls Close while events are still being passed on.
-func (r *run) remove() {
-	go func() { r.closed <- r.prober.Close() }()
-}
-
-// fail keeps the first error.
-func (r *run) fail(err error) {
-	if r.failed == nil {
-		r.failed = err
-	}
 }
 
 // result is the error of the whole session. Its exit code says whether every

@@ -132,6 +132,78 @@ func TestSecondSignalIsToldToWait(t *testing.T) {
 	}
 }
 
+// blocked is a Sink whose reader takes nothing.
+type blocked chan struct{}
+
+func (b blocked) Event(probe.Event) error {
+	<-b
+	return nil
+}
+
+// A reader that takes nothing keeps nobody from removing the probes.
+func TestBlockedReaderDoesNotHoldTheProbes(t *testing.T) {
+	s := &scripted{events: make(chan probe.Event), ends: []probe.Event{interrupted}}
+	stop := quietInterruption()
+	s.install = func(context.Context) (*probe.Ready, error) {
+		for i := range 2 * maxPending {
+			if i == maxPending { // from here on a session that goes on takes no more
+				stop.signals <- os.Interrupt
+			}
+			s.events <- &probe.Hit{}
+		}
+		return oneSite(), nil
+	}
+	out := make(blocked)
+	defer close(out)
+	var notes bytes.Buffer
+	r := run{prober: s, out: out, stop: stop, notes: &notes}
+	err := r.drive(context.Background(), nil)
+	if err == nil || !strings.Contains(err.Error(), "did not take the last lines") {
+		t.Errorf("error %v", err)
+	}
+	if want := []string{"installed", "closed"}; !slices.Equal(s.done, want) {
+		t.Errorf("the prober was %v, want %v", s.done, want)
+	}
+}
+
+// Whatever the speed of the reader, it gets every event, in order.
+func TestEventsArriveInOrder(t *testing.T) {
+	s := &scripted{events: make(chan probe.Event), ends: []probe.Event{interrupted}}
+	const hits = 3 * maxPending
+	s.install = func(context.Context) (*probe.Ready, error) {
+		go func() {
+			for i := range uint64(hits) {
+				s.events <- &probe.Hit{Seq: i}
+			}
+			s.events <- interrupted
+			close(s.events)
+		}()
+		return oneSite(), nil
+	}
+	sink := &recorder{}
+	r := run{prober: &selfEnding{s}, out: sink, stop: quietInterruption(), notes: &bytes.Buffer{}}
+	if err := r.drive(context.Background(), nil); err != nil {
+		t.Fatal(err)
+	}
+	next := uint64(0)
+	for _, e := range sink.got {
+		if h, ok := e.(*probe.Hit); ok {
+			if h.Seq != next {
+				t.Fatalf("hit %d came where %d was due", h.Seq, next)
+			}
+			next++
+		}
+	}
+	if next != hits {
+		t.Errorf("%d of %d hits arrived", next, hits)
+	}
+}
+
+// selfEnding is a Prober whose probes have ended by themselves before Close.
+type selfEnding struct{ *scripted }
+
+func (*selfEnding) Close() error { return nil }
+
 // The engine may tell Ready by an event, by the answer of Install, or both.
 func TestReadyIsPassedOnOnce(t *testing.T) {
 	for _, byEvent := range []bool{false, true} {

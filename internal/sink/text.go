@@ -13,10 +13,11 @@ import (
 
 // TextOptions says how text is to look.
 type TextOptions struct {
-	Color bool           // ANSI colours; only for a terminal
-	Named bool           // begin each line with the probe's name: there are several
-	Zone  *time.Location // of the times; nil: the local one
-	Notes io.Writer      // messages about the run; nil: none
+	Color      bool           // ANSI colours; only for a terminal
+	Named      bool           // begin each line with the probe's name: there are several
+	Zone       *time.Location // of the times; nil: the local one
+	Notes      io.Writer      // messages about the run; nil: none
+	NotesColor bool           // ANSI colours in these
 }
 
 // Text writes lines for people: what probes tell to one writer, messages about
@@ -57,17 +58,18 @@ func (t *Text) Event(e probe.Event) error {
 
 func (t *Text) ready(e *probe.Ready) error {
 	var b strings.Builder
+	paint := Paint(t.opt.NotesColor)
 	for _, r := range e.Probes {
 		t.width.probe = max(t.width.probe, utf8.RuneCountInString(r.Probe))
 		if t.opt.Named { // the columns of all probes align from the first line on
 			t.width.place = max(t.width.place, utf8.RuneCountInString(r.Location))
 		}
-		fmt.Fprintf(&b, "%s  %s: %s\n", t.paint.Bold(r.Probe), Escape(r.Location), Places(r))
+		fmt.Fprintf(&b, "%s  %s: %s\n", paint.Bold(r.Probe), Escape(r.Location), Places(r))
 		for _, i := range r.Issues {
-			fmt.Fprintf(&b, "  %s %s\n", t.paint.Warn("note:"), escapeLines(i.Message))
+			fmt.Fprintf(&b, "  %s %s\n", paint.Warn("note:"), escapeLines(i.Message))
 		}
 	}
-	fmt.Fprintf(&b, "%s\n", t.paint.Dim(fmt.Sprintf(
+	fmt.Fprintf(&b, "%s\n", paint.Dim(fmt.Sprintf(
 		"live in pid %d; no thread was held longer than %s", e.PID, Pause(e.Pause))))
 	// The probes are what matters: notes that nobody can read end nothing.
 	_, _ = io.WriteString(t.opt.Notes, b.String())

@@ -17,7 +17,7 @@ const oldestGo = 22
 // diagnose says why a process cannot be observed, or nil. What the program
 // itself rules out comes before what a person may not do: the cure of the
 // second would not help against the first.
-func (h *Host) diagnose(pid int, st *status, e exe, b Build, readErr error) *Problem {
+func (h *Host) diagnose(pid int, st *status, b Build, readErr error) *Problem {
 	denied := errors.Is(readErr, fs.ErrPermission)
 	if p := buildProblem(b, denied); p != nil {
 		return p

@@ -108,7 +108,7 @@ func TestBuildProblem(t *testing.T) {
 func TestTracedNamesTheTracer(t *testing.T) {
 	h := &Host{proc: fakeProc(t, map[string]string{"99/status": "Name:\tdlv\nState:\tS\n"})}
 	b := Build{Runtime: "go", RuntimeVersion: "go1.26.8", DebugInfo: true, class: elf.ELFCLASS64, machine: elf.EM_X86_64}
-	p := h.diagnose(7, &status{tracer: 99}, exe{}, b, nil)
+	p := h.diagnose(7, &status{tracer: 99}, b, nil)
 	if p == nil || p.Code != CodeTraced || !strings.Contains(p.Error(), "pid 99 (dlv)") {
 		t.Errorf("got %v", p)
 	}
@@ -118,11 +118,11 @@ func TestDeniedByTheKernelOnly(t *testing.T) {
 	b := Build{Runtime: "go", RuntimeVersion: "go1.26.8", DebugInfo: true, class: elf.ELFCLASS64, machine: elf.EM_X86_64}
 	asked := 0
 	h := &Host{proc: fakeProc(t, nil), attach: func(int) error { asked++; return fs.ErrPermission }}
-	if p := h.diagnose(7, &status{}, exe{}, b, nil); p == nil || asked != 1 {
+	if p := h.diagnose(7, &status{}, b, nil); p == nil || asked != 1 {
 		t.Errorf("got %v after %d questions", p, asked)
 	}
 	h.attach = func(int) error { return nil }
-	if p := h.diagnose(7, &status{}, exe{}, b, nil); p != nil {
+	if p := h.diagnose(7, &status{}, b, nil); p != nil {
 		t.Errorf("the kernel allows it, but: %v", p)
 	}
 }

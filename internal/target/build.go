@@ -56,7 +56,7 @@ var errNoELF = errors.New("no ELF file")
 // named on the command line is looked at instead, only to tell Go programs
 // from others; the error then says what was forbidden.
 func (h *Host) readBuild(pid int, e exe, args []string) (Build, error) {
-	b, err := h.builds.read(h.path(pid, "exe"), e.path)
+	b, err := h.builds.read(h.path(pid, "exe"), string(e))
 	if err == nil || !errors.Is(err, fs.ErrPermission) {
 		return b, err
 	}

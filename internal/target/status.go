@@ -120,12 +120,9 @@ func four(s string) (ids [4]int) {
 	return ids
 }
 
-// exe is what /proc/PID/exe says.
-type exe struct {
-	path    string // empty where it cannot be read
-	deleted bool   // the file was replaced or removed since the start
-	err     error
-}
+// exe is what /proc/PID/exe says: the path of the file, or of the one that it
+// was before it was replaced or removed; empty where it cannot be read.
+type exe string
 
 // deletedMark is what the kernel appends to the path of a removed file
 // (fs/d_path.c).
@@ -134,17 +131,16 @@ const deletedMark = " (deleted)"
 func (h *Host) readExe(pid int) exe {
 	link, err := os.Readlink(h.path(pid, "exe"))
 	if err != nil {
-		return exe{err: err}
+		return ""
 	}
-	p, deleted := strings.CutSuffix(link, deletedMark)
-	return exe{path: p, deleted: deleted}
+	return exe(strings.TrimSuffix(link, deletedMark))
 }
 
 func (e exe) base() string {
-	if e.path == "" {
+	if e == "" {
 		return ""
 	}
-	return path.Base(e.path)
+	return path.Base(string(e))
 }
 
 func (h *Host) readArgs(pid int) []string {

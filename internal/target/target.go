@@ -102,6 +102,6 @@ func (h *Host) Inspect(pid int) (Process, error) {
 	}
 	build, problem := h.readBuild(pid, exe, args)
 	p.Build = build
-	p.Problem = h.diagnose(pid, st, exe, build, problem)
+	p.Problem = h.diagnose(pid, st, build, problem)
 	return p, nil
 }
