@@ -83,6 +83,9 @@ func (d *decoder) decode() bool {
 	if d.pos > len(d.code) || d.pos > maxLen {
 		return d.fail("cut off")
 	}
+	if d.lock && !d.memory {
+		return d.fail("LOCK without a memory operand")
+	}
 	d.inst.Len = d.pos
 	d.inst.Bytes = d.code[:d.pos:d.pos]
 	if !d.flow() {

@@ -119,6 +119,9 @@ func (a *Asm) resolve(r ref) {
 	}
 }
 
+// Fail notes a mistake of the caller, for Code to tell.
+func (a *Asm) Fail(format string, args ...any) { a.fail(format, args...) }
+
 func (a *Asm) fail(format string, args ...any) {
 	if a.err == nil {
 		a.err = fmt.Errorf("assembler: "+format, args...)

@@ -55,6 +55,17 @@ func (m Mem) Plus(d int32) Mem {
 	return m
 }
 
+// Indexed is [base+disp] with index added. Other kinds of m are a mistake.
+func (m Mem) Indexed(index Reg) Mem {
+	if m.kind != memBase {
+		m.scale = 0 // refused when it is encoded
+	} else {
+		m.scale = 1
+	}
+	m.kind, m.index = memIndex, index
+	return m
+}
+
 // op is the fixed part of an instruction: mandatory prefix, REX.W, opcode.
 type op struct {
 	prefix byte // 0x66, 0xF2, 0xF3 or 0

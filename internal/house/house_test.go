@@ -57,6 +57,7 @@ var rooms = map[string][]string{
 	"clock":     {},
 	"testprog":  {},
 	"house":     {},
+	"testcpu":   {"amd64"},
 	"amd64":     {"program"},
 	"expr":      {"program"},
 	"interp":    {"program", "ring"},
