@@ -169,7 +169,8 @@ func (m *mover) pushReturn() {
 func (m *mover) callIndirect() error {
 	i := &m.inst
 	stack := i.Mem.HasBase && i.Mem.Base == amd64.RSP
-	if i.ModRM >= 0xC0 && i.ModRM&7 == byte(amd64.RSP) && i.Bytes[0]&0x41 != 0x41 {
+	extended := i.Len >= 3 && i.Bytes[i.Len-3]&0xF1 == 0x41 // REX.B: R12
+	if i.ModRM >= 0xC0 && i.ModRM&7 == byte(amd64.RSP) && !extended {
 		return m.refuse("it calls the stack pointer")
 	}
 	if stack || i.MayFault {
