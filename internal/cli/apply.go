@@ -38,7 +38,7 @@ func (a *App) applyCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "apply TARGET -f FILE",
 		Short:             "Put the probes of a file into a running process",
-		Long:              applyLong,
+		Long:              applyLong + "\n\n" + targetHelp + "\n\n" + outputHelp + "\n\n" + exitHelp,
 		Example:           applyExample,
 		Args:              args([]string{"TARGET"}, false),
 		ValidArgsFunction: a.completeTarget,

@@ -25,7 +25,7 @@ func (a *App) countCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "count TARGET LOCATION...",
 		Short:             "Count passes through lines and functions of a running process",
-		Long:              countLong,
+		Long:              countLong + "\n\n" + targetHelp + "\n\n" + locationHelp + "\n\n" + outputHelp + "\n\n" + exitHelp,
 		Example:           countExample,
 		Args:              args([]string{"TARGET", "LOCATION"}, true),
 		ValidArgsFunction: a.completeTarget,

@@ -29,7 +29,7 @@ func (a *App) logCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "log TARGET LOCATION TEMPLATE",
 		Short:             "Put a log line into a running process",
-		Long:              logLong,
+		Long:              logLong + "\n\n" + targetHelp + "\n\n" + locationHelp + "\n\n" + outputHelp + "\n\n" + exitHelp,
 		Example:           logExample,
 		Args:              args([]string{"TARGET", "LOCATION", "TEMPLATE"}, false),
 		ValidArgsFunction: a.completeTarget,

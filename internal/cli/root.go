@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"os"
 	"runtime/debug"
 	"strings"
 
@@ -12,15 +13,26 @@ const rootLong = `Sidelight puts log lines and counters into Go processes that a
 running, at any line or function, and takes them out again. The process is
 not stopped, restarted, rebuilt or changed; a hit costs nanoseconds.
 
-TARGET is the process: its pid, its name, its module path or the last element
-of that. When several match, the error lists them.
+` + targetHelp + "\n\n" + locationHelp + "\n\n" + exitHelp
 
-LOCATION is where: file.go:LINE, with as much of the path as makes it
+// What several commands say of the same words.
+const (
+	targetHelp = `TARGET is the process: its pid, its name, its module path or the last element
+of that. When several match, the error lists them.`
+
+	locationHelp = `LOCATION is where: file.go:LINE, with as much of the path as makes it
 unambiguous, or a function: pkg.Func, pkg.(*Type).Method, pkg.Func.func1 for a
-closure, pkg.Generic for all instantiations of a generic function.
+closure, pkg.Generic for all instantiations of a generic function.`
 
-Exit codes: 0 done (also by limit, expiry, budget, Ctrl-C, or because the
+	outputHelp = `With --output json, standard output has one object a line and nothing else:
+"ready" when the probes are live, "hit" and "count" as they come, and "end" with
+the reason, the accounting (hits = emitted + suppressed + dropped), the cost of
+a hit and the longest time that a thread was held. Messages about the run are on
+standard error. NO_COLOR turns colours off.`
+
+	exitHelp = `Exit codes: 0 done (also by limit, expiry, budget, Ctrl-C, or because the
 target ended), 1 error, 2 usage, 3 refused (permission or safety).`
+)
 
 const rootExample = `  # see it work, without any program of your own
   sidelight demo
@@ -120,17 +132,24 @@ func version() string {
 	return v + " " + info.GoVersion
 }
 
+// guardCommand is the hidden subcommand that guards.
+const guardCommand = "guard"
+
+// guardName tells guards from tools in a list of processes.
+const guardName = "sidelight-guard"
+
 // guardCmd is the small process that takes probes out where the tool that put
 // them in was killed. People have no use for it.
 func (a *App) guardCmd() *cobra.Command {
 	return &cobra.Command{
-		Use:                "guard",
+		Use:                guardCommand,
 		Hidden:             true,
 		DisableFlagParsing: true,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if a.Guard == nil {
 				return usagef("there is nothing to guard")
 			}
+			_ = os.WriteFile("/proc/self/comm", []byte(guardName), 0o644) // only a name
 			return a.Guard(args)
 		},
 	}
