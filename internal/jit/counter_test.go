@@ -21,21 +21,6 @@ func lives() []Live {
 	return all
 }
 
-func (r *rig) place(s *program.Site, live Live) {
-	r.t.Helper()
-	r.assemble(func(a *amd64.Asm) {
-		code, err := Body(r.env, s, live, a.PC())
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		a.Bytes(code.Bytes...)
-		r.fixups = map[uint64]uint64{}
-		for _, f := range code.Fixups {
-			r.fixups[f.At] = f.Target
-		}
-	})
-}
-
 func TestCounterCountsAndLeavesEverything(t *testing.T) {
 	for _, live := range lives() {
 		t.Run(fmt.Sprintf("%+v", live), func(t *testing.T) {

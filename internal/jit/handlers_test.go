@@ -39,20 +39,6 @@ func newHandlerRig(t *testing.T) *handlerRig {
 	return hr
 }
 
-// enter puts an entry into the rig's table as the tool does.
-func (r *handlerRig) enter(key, target, kind, counter uint64) {
-	for i := ring.Hash(key); ; i = (i + 1) % ring.TableLen {
-		off := rigTable + int(i)*ring.TableEntry
-		if r.get(off) == 0 {
-			r.put(off, key)
-			r.put(off+8, target)
-			r.put(off+16, kind)
-			r.put(off+24, counter)
-			return
-		}
-	}
-}
-
 // What the code around the handlers leaves in memory.
 const (
 	hPrevious = hCount + 64 // 0, or the number of the word whose handler was reached

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sidelight-dev/sidelight/internal/amd64"
+	"github.com/sidelight-dev/sidelight/internal/program"
 	"github.com/sidelight-dev/sidelight/internal/ring"
 )
 
@@ -21,7 +22,7 @@ type rig struct {
 	mem    []byte
 	base   uint64
 	env    Env
-	fixups map[uint64]uint64
+	filled []int // entries of the table in use
 }
 
 // Where things lie in a rig.
@@ -40,6 +41,8 @@ const (
 	stackTop = rigStack + 40<<10
 
 	rigG, rigM, rigP = rigRuntime, rigRuntime + 1024, rigRuntime + 2048
+	rigHandlers      = 128 << 10 // resident handlers, in the code
+	rigWords         = rigRuntime + 3072
 	rigOwner         = 0x80FFEE42 // the top bit is set: a sign-extended compare must still hold
 )
 
@@ -235,4 +238,56 @@ func rtSigaction(t testing.TB, sig int, set, old *sigaction) {
 	if e != 0 {
 		t.Fatal(e)
 	}
+}
+
+// catch installs the resident handlers for SIGSEGV in the test process.
+func (r *rig) catch() {
+	r.t.Helper()
+	h, err := NewHandlers(HandlerConfig{At: r.base + rigHandlers, Words: r.base + rigWords, GStackguard0: rigOffsets.GStackguard0})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.writeCode(rigHandlers, h.Code)
+	var old sigaction
+	rtSigaction(r.t, int(unix.SIGSEGV), nil, &old)
+	r.put(rigWords+WordTables, r.base+rigTable)
+	r.put(rigWords+WordSegv, old.Handler)
+	set := old
+	set.Handler = h.Segv
+	rtSigaction(r.t, int(unix.SIGSEGV), &set, nil)
+	r.t.Cleanup(func() { rtSigaction(r.t, int(unix.SIGSEGV), &old, nil) })
+}
+
+// enter puts an entry into the rig's table as the tool does.
+func (r *rig) enter(key, target, kind, counter uint64) {
+	for i := ring.Hash(key); ; i = (i + 1) % ring.TableLen {
+		off := rigTable + int(i)*ring.TableEntry
+		if r.get(off) == 0 {
+			r.put(off, key)
+			r.put(off+8, target)
+			r.put(off+16, kind)
+			r.put(off+24, counter)
+			r.filled = append(r.filled, off)
+			return
+		}
+	}
+}
+
+// place makes the code of a site, alone between loading and storing the registers.
+func (r *rig) place(s *program.Site, live Live) {
+	r.t.Helper()
+	for _, off := range r.filled {
+		r.put(off, 0)
+	}
+	r.filled = nil
+	r.assemble(func(a *amd64.Asm) {
+		code, err := Body(r.env, s, live, a.PC())
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		a.Bytes(code.Bytes...)
+		for _, f := range code.Fixups {
+			r.enter(f.At, f.Target, ring.KindFixup, 0)
+		}
+	})
 }

@@ -103,3 +103,12 @@ type Node struct {
 	Data       []byte
 	X, Y, Z, W *Node
 }
+
+// MaxCompare is the most bytes of two strings that OpStrEq and OpStrLt look at,
+// which bounds the time of a hit: where more would have to be compared, and
+// where a length is negative, they give StatusCorrupt. Strings of different
+// lengths are not equal without a look at their bytes.
+const MaxCompare = 16 << 10
+
+// MaxLen is the least length that a SlotBytes takes for absurd (StatusCorrupt).
+const MaxLen = 1 << 40

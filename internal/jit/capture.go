@@ -1,0 +1,261 @@
+package jit
+
+import (
+	"github.com/sidelight-dev/sidelight/internal/amd64"
+	"github.com/sidelight-dev/sidelight/internal/program"
+	"github.com/sidelight-dev/sidelight/internal/ring"
+)
+
+// record is the layout of a site's record (see ring).
+type record struct {
+	status int32   // offset of the statuses
+	fixed  []int32 // offset of each slot's fixed part
+	tail   int32   // where the variable parts begin
+	most   int64   // the most bytes that a record can have
+	texts  int     // slots with a variable part
+}
+
+func pad8(n int64) int64 { return (n + 7) &^ 7 }
+
+func newRecord(s *program.Site) record {
+	r := record{status: ring.RecordHeader}
+	off := ring.RecordHeader + pad8(int64(len(s.Slots)))
+	for i := range s.Slots {
+		slot := &s.Slots[i]
+		r.fixed = append(r.fixed, int32(off))
+		switch slot.Kind {
+		case program.SlotBlock:
+			off += pad8(slot.Size)
+		case program.SlotBytes:
+			r.most += pad8(slot.Max)
+			r.texts++
+			off += 8
+		default:
+			off += 8
+		}
+		if off+r.most > 1<<24 {
+			break // far too large for any ring; the caller sees it in most
+		}
+	}
+	r.tail = int32(off)
+	r.most += off
+	return r
+}
+
+// log records the hit, unless it may not: then it is suppressed or dropped.
+func (g *gen) log() {
+	a := g.a
+	suppressed := g.coldLabel(func() {
+		a.OpMemImm(amd64.ADD, g.count(ring.CounterSuppressed), 1, 8)
+		a.Jmp(g.done)
+	})
+	dropped := a.NewLabel()
+	g.allowed(suppressed, dropped)
+	saved := g.more()
+	full, spent := a.NewLabel(), a.NewLabel()
+	position := g.slot()
+	g.reserve(position, full)
+	g.pay(spent)
+	g.header()
+	end := g.values()
+	g.publish(position, end)
+	a.OpMemImm(amd64.ADD, g.count(ring.CounterEmitted), 1, 8)
+	back := a.Here()
+	for _, r := range saved {
+		g.unsave(r)
+	}
+	g.cold(func() {
+		a.Bind(full)
+		g.lockedCount(ring.CounterDropped)
+		a.Jmp(back)
+		a.Bind(spent)
+		a.OpMemImm(amd64.ADD, g.count(ring.CounterSuppressed), 1, 8)
+		a.Jmp(back)
+		a.Bind(dropped)
+		g.lockedCount(ring.CounterDropped)
+		a.Jmp(g.done)
+	})
+}
+
+// allowed leaves when the hit will not be recorded anyway. It only reads, so
+// that many processors can pass here at once.
+func (g *gen) allowed(suppressed, dropped amd64.Label) {
+	a, env := g.a, g.env
+	a.OpMemImm(amd64.CMP, env.control(ring.ControlThrottle), 0, 1)
+	a.Jcc(amd64.CondNE, suppressed)
+	if env.Rated {
+		a.OpMemImm(amd64.CMP, env.control(ring.ControlTokens), 0, 8)
+		a.Jcc(amd64.CondLE, suppressed)
+	}
+	if env.Limited {
+		a.OpMemImm(amd64.CMP, env.control(ring.ControlRemaining), 0, 8)
+		a.Jcc(amd64.CondLE, suppressed)
+	}
+	// The scheduler waits for this goroutine: leave at once.
+	a.OpMemImm(amd64.CMP, amd64.At(amd64.R14, int32(env.RT.GStackguard0)), stackPreempt, 8)
+	a.Jcc(amd64.CondE, dropped)
+}
+
+// more takes the further registers that recording needs, and saves them.
+func (g *gen) more() []amd64.Reg {
+	var more []amd64.Reg
+	for _, r := range []amd64.Reg{amd64.RAX, amd64.RDX} { // for the clock
+		if !g.taken.Has(r) {
+			g.taken |= amd64.Regs(r)
+			more = append(more, r)
+		}
+	}
+	for len(g.pool)+len(more) < mostPool {
+		more = append(more, g.take(0))
+	}
+	g.pool = append(g.pool, more...)
+	g.out = g.take(0)
+	more = append(more, g.out)
+	for _, r := range more {
+		g.save(r)
+	}
+	return more
+}
+
+// reserve makes g.out the address of the new record, and position the value of
+// the ring's head where it begins; or jumps to full.
+func (g *gen) reserve(position amd64.Mem, full amd64.Label) {
+	a := g.a
+	head, off, used := g.pool[0], g.pool[1], g.pool[2]
+	size, ringOff := int64(g.env.Layout.RingSize()), int32(g.env.Layout.RingOff())
+	fits := a.NewLabel()
+	a.Load(head, amd64.At(g.block, ring.BlockHead), 8)
+	a.MovRRSized(off, head, 4)
+	a.OpImm(amd64.AND, off, size-1, 4)
+	a.OpImm(amd64.CMP, off, size-g.rec.most, 4)
+	a.Jcc(amd64.CondA, g.coldLabel(func() {
+		// The record would reach over the end: fill up, and begin at the front.
+		a.Lea(g.out, amd64.AtIndex(g.block, off, 1, ringOff))
+		a.MovRI64(used, uint64(size))
+		a.Op(amd64.SUB, used, off, 8)
+		a.Op(amd64.ADD, head, used, 8)
+		g.space(off, head, full)
+		a.Store(amd64.At(g.out, 0), used, 4)
+		a.StoreImm(amd64.At(g.out, ring.RecordProbe), ring.Pad, 4)
+		a.Lea(g.out, amd64.At(g.block, ringOff))
+		a.Jmp(fits)
+	}))
+	g.space(used, head, full)
+	a.Lea(g.out, amd64.AtIndex(g.block, off, 1, ringOff))
+	a.Bind(fits)
+	a.Store(position, head, 8)
+}
+
+// space jumps to full unless the largest record fits at head.
+func (g *gen) space(used, head amd64.Reg, full amd64.Label) {
+	g.a.Lea(used, amd64.At(head, int32(g.rec.most)))
+	g.a.OpLoad(amd64.SUB, used, amd64.At(g.block, ring.BlockTail), 8)
+	g.a.OpImm(amd64.CMP, used, int64(g.env.Layout.RingSize()), 8)
+	g.a.Jcc(amd64.CondA, full)
+}
+
+// pay takes the hit from the rate and from the limit, or jumps to spent.
+func (g *gen) pay(spent amd64.Label) {
+	a, env := g.a, g.env
+	if env.Rated {
+		a.LockDec(env.control(ring.ControlTokens), 8)
+		a.Jcc(amd64.CondS, spent)
+	}
+	if env.Limited {
+		a.LockDec(env.control(ring.ControlRemaining), 8)
+		a.Jcc(amd64.CondS, g.coldLabel(func() {
+			if env.Rated {
+				a.LockInc(env.control(ring.ControlTokens), 8)
+			}
+			a.Jmp(spent)
+		}))
+	}
+}
+
+// header writes what every record begins with, but for the size.
+func (g *gen) header() {
+	a := g.a
+	a.StoreImm(amd64.At(g.out, ring.RecordProbe), int64(g.env.Probe|g.env.Site<<16), 4)
+	a.Load(amd64.RAX, amd64.At(amd64.R14, int32(g.env.RT.GGoid)), 8)
+	a.Store(amd64.At(g.out, ring.RecordGoid), amd64.RAX, 8)
+	a.Rdtsc()
+	a.ShiftImm(amd64.SHL, amd64.RDX, 32, 8)
+	a.Op(amd64.OR, amd64.RAX, amd64.RDX, 8)
+	a.Store(amd64.At(g.out, ring.RecordTSC), amd64.RAX, 8)
+	for i := 0; i < len(g.site.Slots); i += 8 {
+		a.StoreImm(amd64.At(g.out, g.rec.status+int32(i)), 0, 8)
+	}
+}
+
+// values writes the slots. It gives the place that holds the address of the
+// record's end, if that is not fixed.
+func (g *gen) values() amd64.Mem {
+	a := g.a
+	var end amd64.Mem
+	if g.rec.texts > 0 {
+		end = g.slot()
+		a.Lea(g.pool[0], amd64.At(g.out, g.rec.tail))
+		a.Store(end, g.pool[0], 8)
+	}
+	first := true
+	for i := range g.site.Slots {
+		slot := &g.site.Slots[i]
+		next := a.NewLabel()
+		g.guard(i, next)
+		g.fail = g.statuses(i, next)
+		at := amd64.At(g.out, g.rec.fixed[i])
+		switch slot.Kind {
+		case program.SlotScalar:
+			g.eval(slot.Node, 0)
+			a.Store(at, g.pool[0], 8)
+		case program.SlotBlock:
+			g.memoryBlock(slot, at)
+		case program.SlotBytes:
+			g.bytes(slot, at, end, first, next)
+			first = false
+		}
+		a.Bind(next)
+	}
+	return end
+}
+
+// statuses gives for slot i the label where its status is noted before next.
+func (g *gen) statuses(i int, next amd64.Label) func(program.Status) amd64.Label {
+	labels := map[program.Status]amd64.Label{}
+	return func(s program.Status) amd64.Label {
+		if _, ok := labels[s]; !ok {
+			labels[s] = g.coldLabel(func() {
+				g.a.StoreImm(amd64.At(g.out, g.rec.status+int32(i)), int64(s), 1)
+				g.a.Jmp(next)
+			})
+		}
+		return labels[s]
+	}
+}
+
+// guard notes slot i as absent unless its guard holds.
+func (g *gen) guard(i int, next amd64.Label) {
+	n := g.site.Slots[i].Guard
+	if n == nil {
+		return
+	}
+	absent := g.statuses(i, next)(program.StatusAbsent)
+	g.fail = func(program.Status) amd64.Label { return absent }
+	g.branch(n, 0, absent, false)
+}
+
+// publish gives the record to the tool.
+func (g *gen) publish(position, end amd64.Mem) {
+	a, r := g.a, g.pool[0]
+	if g.rec.texts == 0 {
+		a.StoreImm(amd64.At(g.out, 0), g.rec.most, 4)
+		a.Load(r, position, 8)
+		a.OpImm(amd64.ADD, r, g.rec.most, 8)
+	} else {
+		a.Load(r, end, 8)
+		a.Op(amd64.SUB, r, g.out, 8)
+		a.Store(amd64.At(g.out, 0), r, 4)
+		a.OpLoad(amd64.ADD, r, position, 8)
+	}
+	a.Store(amd64.At(g.block, ring.BlockHead), r, 8)
+}
