@@ -126,7 +126,7 @@ func decoder(shapes []program.Shape, slots []got) *Decoder {
 
 func ifaceShape(first int) program.Shape {
 	s := program.Shape{Form: program.FormInterface, Type: tErr, Slot: -1}
-	for i := range 4 {
+	for i := range 5 {
 		s.Fields = append(s.Fields, leaf(tU64, first+i, 0))
 	}
 	return s
@@ -140,7 +140,7 @@ func ifaceSlots(typ, data uint64, block []byte, text string, hasText bool) []got
 	if !hasText {
 		run = failed(run, program.StatusAbsent)
 	}
-	return []got{scalarSlot(typ, 8), scalarSlot(data, 8), blockSlot(block), run}
+	return []got{scalarSlot(typ, 8), scalarSlot(typ, 8), scalarSlot(data, 8), blockSlot(block), run}
 }
 
 func TestRecord(t *testing.T) {
@@ -237,10 +237,10 @@ func TestPadding(t *testing.T) {
 // FuzzRecord damages records: they give errors, or values that print.
 func FuzzRecord(f *testing.F) {
 	slots := append(ifaceSlots(16, 0xc000, words(1, 2), "text", true), blockSlot(words(1, 2)), runSlot(words(1, 2), 8, 64))
-	shapes := []program.Shape{ifaceShape(0), leaf(tInt, 4, 8),
-		{Form: program.FormSlice, Type: tInts, Slot: 5, Elems: []program.Shape{leaf(tInt, 5, 0), leaf(tInt, 5, 8)}},
-		{Form: program.FormSlice, Type: tInts, Slot: -1, Slot2: 4, Off: 8},
-		{Form: program.FormMap, Type: tMap, Slot: 4, Slot2: 0}, {Form: program.FormFunc, Type: tFunc, Slot: 4, Slot2: 1}}
+	shapes := []program.Shape{ifaceShape(0), leaf(tInt, 5, 8),
+		{Form: program.FormSlice, Type: tInts, Slot: 6, Elems: []program.Shape{leaf(tInt, 6, 0), leaf(tInt, 6, 8)}},
+		{Form: program.FormSlice, Type: tInts, Slot: -1, Slot2: 5, Off: 8},
+		{Form: program.FormMap, Type: tMap, Slot: 5, Slot2: 0}, {Form: program.FormFunc, Type: tFunc, Slot: 5, Slot2: 1}}
 	f.Add(record(slots...))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, rec []byte) {

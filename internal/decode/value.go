@@ -197,22 +197,23 @@ func (b *builder) fields(s *program.Shape, depth int) probe.Value {
 			v.Fields = append(v.Fields, probe.NamedValue{Name: names[i], Value: b.value(&s.Fields[i], depth)})
 		}
 	}
-	if why, all := sameReason(v.Fields); all {
+	if why, all := sameReason(v.Fields, func(f probe.NamedValue) probe.Value { return f.Value }); all {
 		return probe.Why(why)
 	}
 	return v
 }
 
-// sameReason tells whether all values are unreadable for one reason, as the
+// sameReason tells whether all parts are unreadable for one reason, as the
 // fields of a struct behind a nil pointer are.
-func sameReason(values []probe.NamedValue) (why string, all bool) {
-	for i, v := range values {
-		if v.Value.Shape != probe.Unreadable || i > 0 && v.Value.Text != why {
+func sameReason[T any](parts []T, of func(T) probe.Value) (why string, all bool) {
+	for i, p := range parts {
+		v := of(p)
+		if v.Shape != probe.Unreadable || i > 0 && v.Text != why {
 			return "", false
 		}
-		why = v.Value.Text
+		why = v.Text
 	}
-	return why, len(values) > 0
+	return why, len(parts) > 0
 }
 
 func (b *builder) array(s *program.Shape, depth int) probe.Value {
@@ -220,7 +221,11 @@ func (b *builder) array(s *program.Shape, depth int) probe.Value {
 	if s.Type != nil {
 		v.Len = s.Type.Len
 	}
-	return b.elems(v, s, depth)
+	v = b.elems(v, s, depth)
+	if why, all := sameReason(v.Elems, func(e probe.Value) probe.Value { return e }); all {
+		return probe.Why(why)
+	}
+	return v
 }
 
 func (b *builder) slice(s *program.Shape, depth int) probe.Value {

@@ -64,7 +64,8 @@ func (b *builder) function(s *program.Shape) probe.Value {
 
 // The parts of an interface's shape.
 const (
-	ifaceType = iota
+	ifaceWord = iota
+	ifaceType
 	ifaceData
 	ifaceBlock
 	ifaceText
@@ -73,19 +74,19 @@ const (
 // iface is an interface: its dynamic type, and its value if that is a scalar, a
 // string, or an error that begins with its text.
 func (b *builder) iface(s *program.Shape) probe.Value {
-	if len(s.Fields) == 0 {
+	if len(s.Fields) <= ifaceType {
 		return probe.Why(whyDamaged)
 	}
-	i := s.Fields[ifaceType].Slot
-	if i >= 0 && i < len(b.slots) && b.slots[i].status == program.StatusNil {
+	word, why := b.word(s.Fields[ifaceWord].Slot, s.Fields[ifaceWord].Off)
+	if why != "" {
+		return probe.Why(why)
+	}
+	if word == 0 {
 		return probe.Value{Shape: probe.Nil}
 	}
-	at, why := b.word(i, s.Fields[ifaceType].Off)
-	switch {
-	case why != "":
+	at, why := b.word(s.Fields[ifaceType].Slot, s.Fields[ifaceType].Off)
+	if why != "" {
 		return probe.Why(why)
-	case at == 0:
-		return probe.Value{Shape: probe.Nil}
 	}
 	v := probe.Value{Shape: probe.Interface}
 	t := b.runtimeType(at)
