@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,6 +30,7 @@ func TestScript(t *testing.T) {
 			"code":   code,
 			"await":  await,
 			"signal": sendSignal,
+			"gone":   gone,
 		},
 	})
 }
@@ -202,4 +204,23 @@ func sendSignal(ts *testscript.TestScript, neg bool, args []string) {
 	pid, err := strconv.Atoi(strings.TrimSpace(ts.ReadFile(args[1])))
 	ts.Check(err)
 	ts.Check(syscall.Kill(pid, signals[args[0]]))
+}
+
+// gone waits until the process has ended whose pid the last standard output
+// has: gone PATTERN.
+func gone(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: gone PATTERN")
+	}
+	match := regexp.MustCompile(args[0]).FindStringSubmatch(ts.ReadFile("stdout"))
+	if match == nil {
+		ts.Fatalf("no %s in standard output", args[0])
+	}
+	for range 3000 {
+		if _, err := os.Stat("/proc/" + match[1]); err != nil {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ts.Fatalf("process %s is still there", match[1])
 }
