@@ -28,7 +28,7 @@ func (a *App) countCmd() *cobra.Command {
 		Long:              countLong + "\n\n" + targetHelp + "\n\n" + locationHelp + "\n\n" + outputHelp + "\n\n" + exitHelp,
 		Example:           countExample,
 		Args:              args([]string{"TARGET", "LOCATION"}, true),
-		ValidArgsFunction: a.completeTarget,
+		ValidArgsFunction: a.completeArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := p.check(); err != nil {
 				return err

@@ -32,7 +32,7 @@ func (a *App) logCmd() *cobra.Command {
 		Long:              logLong + "\n\n" + targetHelp + "\n\n" + locationHelp + "\n\n" + outputHelp + "\n\n" + exitHelp,
 		Example:           logExample,
 		Args:              args([]string{"TARGET", "LOCATION", "TEMPLATE"}, false),
-		ValidArgsFunction: a.completeTarget,
+		ValidArgsFunction: a.completeArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := p.check(); err != nil {
 				return err

@@ -202,3 +202,17 @@ func FuzzParseStatus(f *testing.F) {
 		}
 	})
 }
+
+func TestShortName(t *testing.T) {
+	for symbol, want := range map[string]string{
+		"main.main":                              "main.main",
+		"github.com/acme/shop.(*Cart).Add":       "shop.(*Cart).Add",
+		"github.com/acme/shop.(*Cart).Add.func1": "shop.(*Cart).Add.func1",
+		"slices.Sort[go.shape.[]a/b.T]":          "slices.Sort[go.shape.[]a/b.T]",
+		"gopkg.in/yaml%2ev3.Node.Decode":         "yaml%2ev3.Node.Decode",
+	} {
+		if got := shortName(symbol); got != want {
+			t.Errorf("shortName(%q) = %q, want %q", symbol, got, want)
+		}
+	}
+}
