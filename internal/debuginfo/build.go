@@ -1,0 +1,155 @@
+package debuginfo
+
+import (
+	"debug/buildinfo"
+	"debug/elf"
+	"errors"
+	"io"
+	"os"
+	"sync"
+)
+
+// Build is one opened build. Its methods may be used concurrently.
+type Build struct {
+	Path          string // of the file
+	ID            string // Go build id
+	GNUID         string // GNU build id in hex; empty if there is none
+	GoVersion     string // "go1.26.8"
+	Main          string // path of the main package
+	ModulePath    string
+	ModuleVersion string
+	Revision      string // of version control
+	Modified      bool   // the tree had changes that were not committed
+	PIE           bool
+	Text          Section // .text
+
+	file  *os.File
+	elf   *elf.File
+	debug map[string]*lazy
+	pcln  pclntab
+	funcs []Func
+	list  []*Func
+	names map[string]*Func // by full name
+
+	idx    onceErr[*index]
+	lines  lineCache
+	frames onceErr[*frameTable]
+	types  typeCache
+	trees  treeCache
+	rt     onceErr[*Runtime]
+}
+
+// onceErr computes a value once.
+type onceErr[T any] struct {
+	once sync.Once
+	v    T
+	err  error
+}
+
+func (o *onceErr[T]) get(f func() (T, error)) (T, error) {
+	o.once.Do(func() {
+		defer guard(&o.err)
+		o.v, o.err = f()
+	})
+	return o.v, o.err
+}
+
+// Open reads the build at path. The error is an *Error.
+func Open(path string) (b *Build, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	b = &Build{Path: path, file: f}
+	if err := b.open(); err != nil {
+		f.Close()
+		var e *Error
+		if !errors.As(err, &e) {
+			err = &Error{Path: path, Err: err, Next: "rebuild the program"}
+		}
+		return nil, err
+	}
+	return b, nil
+}
+
+// Close gives back the file. A closed Build reads no bytes any more.
+func (b *Build) Close() error { return b.file.Close() }
+
+func (b *Build) open() (err error) {
+	defer guard(&err)
+	if err := b.openELF(); err != nil {
+		return err
+	}
+	b.openSections()
+	if err := b.readFacts(); err != nil {
+		return err
+	}
+	if b.debug["info"] == nil {
+		return &Error{b.Path, ErrNoDWARF, "build it with `go build` without -ldflags=-w or -s (`go run` and `go test` leave debug information out; `go test -c -ldflags=-w=0` keeps it)"}
+	}
+	return b.readFuncs()
+}
+
+func (b *Build) openELF() error {
+	e, err := elf.NewFile(b.file)
+	if err != nil {
+		return &Error{b.Path, ErrNotELF, "give the executable itself, not a script or an archive"}
+	}
+	b.elf = e
+	if e.Class != elf.ELFCLASS64 || e.Machine != elf.EM_X86_64 || e.Data != elf.ELFDATA2LSB {
+		return &Error{b.Path, ErrArch, "this version observes 64-bit x86 programs only"}
+	}
+	if e.Type != elf.ET_EXEC && e.Type != elf.ET_DYN {
+		return &Error{b.Path, ErrNotELF, "give the linked executable"}
+	}
+	b.PIE = e.Type == elf.ET_DYN
+	return nil
+}
+
+func (b *Build) readFacts() error {
+	b.ID = string(b.note(".note.go.buildid"))
+	b.GNUID = hexString(b.note(".note.gnu.build-id"))
+	bi, err := buildinfo.Read(io.NewSectionReader(b.file, 0, 1<<62))
+	if err != nil {
+		if b.elf.Section(".note.go.buildid") == nil && b.pclntabSection() == nil {
+			return &Error{b.Path, ErrNotGo, "only Go programs can be observed"}
+		}
+		return nil
+	}
+	b.GoVersion, b.Main = bi.GoVersion, bi.Path
+	b.ModulePath, b.ModuleVersion = bi.Main.Path, bi.Main.Version
+	for _, s := range bi.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			b.Revision = s.Value
+		case "vcs.modified":
+			b.Modified = s.Value == "true"
+		}
+	}
+	return nil
+}
+
+// note returns the description of the first note in a section.
+func (b *Build) note(name string) []byte {
+	s := b.elf.Section(name)
+	if s == nil || s.Size > 1<<16 {
+		return nil
+	}
+	data, err := readSection(s)
+	if err != nil {
+		return nil
+	}
+	r := buf{data: data}
+	nameSize, descSize := r.u32(), r.u32()
+	r.skip(4 + uint64(nameSize+3)&^3)
+	return []byte(r.bytes(uint64(descSize)))
+}
+
+func hexString(b []byte) string {
+	const digits = "0123456789abcdef"
+	out := make([]byte, 0, 2*len(b))
+	for _, c := range b {
+		out = append(out, digits[c>>4], digits[c&15])
+	}
+	return string(out)
+}

@@ -1,0 +1,413 @@
+package debuginfo
+
+import (
+	"path"
+	"slices"
+	"sort"
+	"sync"
+)
+
+// Row is one row of the line table: the instructions from PC up to the next
+// row's PC belong to File:Line.
+type Row struct {
+	PC          uint64
+	File        string // the build's own path
+	Line        int
+	Stmt        bool // is_stmt: a good place to stop; false for reloads and the like
+	PrologueEnd bool // the first row behind the function's stack check and frame set-up
+}
+
+// lineCache holds the line tables that were read.
+type lineCache struct {
+	mu    sync.Mutex
+	units map[*unit]*lineUnit
+	files onceErr[*fileTable]
+}
+
+// lineUnit is one unit's line table: its files, and where in its program the
+// sequences (one a function, in Go) begin.
+type lineUnit struct {
+	files   []string
+	first   uint64 // number of the first file: 0 in DWARF 5, 1 before
+	program string // instructions
+	params  lineParams
+	seqs    []lineSeq // by address; nil until needed
+	seqErr  error
+	once    sync.Once
+}
+
+type lineParams struct {
+	minInst    uint64
+	defStmt    bool
+	lineBase   int64
+	lineRange  int64
+	opcodeBase uint8
+	lengths    string // operand counts of the standard opcodes
+}
+
+type lineSeq struct {
+	low, high uint64
+	off       int // in program
+	files     []uint32
+}
+
+// rawRow is a row as the state machine makes it.
+type rawRow struct {
+	pc          uint64
+	file        uint64
+	line        int64
+	stmt, prlog bool
+	end         bool
+}
+
+func (l *lineUnit) file(n uint64) string {
+	if i := n - l.first; i < uint64(len(l.files)) {
+		return l.files[i]
+	}
+	return ""
+}
+
+// linesOf reads the header of a unit's line table.
+func (b *Build) linesOf(u *unit) (*lineUnit, error) {
+	if !u.hasLines {
+		return nil, damaged("unit %s has no line table", u.name)
+	}
+	b.lines.mu.Lock()
+	defer b.lines.mu.Unlock()
+	if l := b.lines.units[u]; l != nil {
+		return l, nil
+	}
+	data, err := b.section("line")
+	if err != nil {
+		return nil, err
+	}
+	l, err := b.parseLineHeader(data, u)
+	if err != nil {
+		return nil, err
+	}
+	if b.lines.units == nil {
+		b.lines.units = map[*unit]*lineUnit{}
+	}
+	b.lines.units[u] = l
+	return l, nil
+}
+
+func (b *Build) parseLineHeader(data string, u *unit) (*lineUnit, error) {
+	r := bufAt(data, u.stmtList)
+	n, wide := r.initial()
+	if r.bad || n > uint64(len(data)-r.off) {
+		return nil, damaged("line table at %#x", u.stmtList)
+	}
+	r.data = data[:r.off+int(n)]
+	version := r.u16()
+	if version < 2 || version > 5 {
+		return nil, damaged("line table at %#x has version %d", u.stmtList, version)
+	}
+	if version == 5 {
+		r.skip(2)
+	}
+	headerLen := r.offset(wide)
+	if headerLen > uint64(len(r.data)-r.off) {
+		return nil, damaged("line table at %#x", u.stmtList)
+	}
+	start := r.off + int(headerLen)
+	l := &lineUnit{}
+	p := &l.params
+	p.minInst = uint64(r.u8())
+	if version >= 4 {
+		r.skip(1)
+	}
+	p.defStmt = r.u8() != 0
+	p.lineBase, p.lineRange = int64(int8(r.u8())), int64(r.u8())
+	p.opcodeBase = r.u8()
+	if p.opcodeBase == 0 || p.lineRange == 0 {
+		return nil, damaged("line table at %#x", u.stmtList)
+	}
+	p.lengths = r.bytes(uint64(p.opcodeBase - 1))
+	if version == 5 {
+		b.readFiles5(&r, u, wide, l)
+	} else {
+		readFiles4(&r, u, l)
+	}
+	if r.bad {
+		return nil, damaged("file names of the line table at %#x", u.stmtList)
+	}
+	l.program = r.data[start:]
+	return l, nil
+}
+
+// readFiles4 reads the directory and file names of DWARF 2 to 4.
+func readFiles4(r *buf, u *unit, l *lineUnit) {
+	l.first = 1
+	dirs := []string{u.compDir}
+	for r.more() {
+		s := r.cstr()
+		if s == "" {
+			break
+		}
+		dirs = append(dirs, s)
+	}
+	for r.more() {
+		name := r.cstr()
+		if name == "" {
+			break
+		}
+		dir := r.uleb()
+		r.uleb()
+		r.uleb()
+		if dir < uint64(len(dirs)) {
+			name = joinPath(dirs[dir], name)
+		}
+		l.files = append(l.files, name)
+	}
+}
+
+// readFiles5 reads the directory and file tables of DWARF 5, whose entries are
+// described by content types and forms (section 6.2.4.1).
+func (b *Build) readFiles5(r *buf, u *unit, wide bool, l *lineUnit) {
+	const contentPath, contentDir = 1, 2
+	lu := &unit{off: u.off, version: 5, wide: wide, strOffsets: u.strOffsets, addrBase: u.addrBase}
+	table := func(each func(name string, dir uint64)) {
+		var formats []attrSpec
+		for range r.u8() {
+			formats = append(formats, attrSpec{at: uint16(r.uleb()), form: uint16(r.uleb())})
+		}
+		for n := r.uleb(); n > 0 && r.more() && len(formats) > 0; n-- {
+			var name string
+			var dir uint64
+			for _, f := range formats {
+				v := b.readValue(r, lu, f)
+				switch f.at {
+				case contentPath:
+					name = v.s
+				case contentDir:
+					dir = v.u
+				}
+			}
+			each(name, dir)
+		}
+	}
+	var dirs []string
+	table(func(name string, _ uint64) { dirs = append(dirs, name) })
+	table(func(name string, dir uint64) {
+		if dir < uint64(len(dirs)) {
+			name = joinPath(dirs[dir], name)
+		}
+		l.files = append(l.files, name)
+	})
+}
+
+// joinPath puts a file into its directory. Go writes whole paths (or, under
+// -trimpath, paths that begin with the module) as file names and "." or an
+// empty string as the compilation directory.
+func joinPath(dir, name string) string {
+	if dir == "" || dir == "." || path.IsAbs(name) {
+		return name
+	}
+	return path.Join(dir, name)
+}
+
+// run executes the line program from off to the end of a sequence, or of the
+// whole program if all is set. It tells where each sequence begins.
+func (l *lineUnit) run(off int, all bool, seq func(off int), row func(rawRow) bool) error {
+	r := buf{data: l.program, off: off}
+	p := &l.params
+	start := rawRow{file: 1, line: 1, stmt: p.defStmt}
+	s := start
+	fresh := true
+	for r.more() {
+		if fresh && seq != nil {
+			seq(r.off)
+		}
+		fresh = false
+		op := r.u8()
+		emit := false
+		switch {
+		case op >= p.opcodeBase:
+			adj := int64(op - p.opcodeBase)
+			s.pc += uint64(adj/p.lineRange) * p.minInst
+			s.line += p.lineBase + adj%p.lineRange
+			emit = true
+		case op == 0:
+			emit = l.extended(&r, &s)
+		default:
+			emit = l.standard(op, &r, &s)
+		}
+		if r.bad {
+			break
+		}
+		if emit {
+			end := s.end
+			if !row(s) || end && !all {
+				return nil
+			}
+			s.prlog = false
+			if end {
+				s, fresh = start, true
+			}
+		}
+	}
+	if r.bad {
+		return damaged("line program")
+	}
+	return nil
+}
+
+// standard runs opcodes 1 to 12 and those it does not know (section 6.2.5.2).
+func (l *lineUnit) standard(op uint8, r *buf, s *rawRow) (emit bool) {
+	p := &l.params
+	switch op {
+	case 1: // copy
+		return true
+	case 2: // advance_pc
+		s.pc += r.uleb() * p.minInst
+	case 3: // advance_line
+		s.line += r.sleb()
+	case 4: // set_file
+		s.file = r.uleb()
+	case 5: // set_column
+		r.uleb()
+	case 6: // negate_stmt
+		s.stmt = !s.stmt
+	case 8: // const_add_pc
+		s.pc += uint64(int64(255-p.opcodeBase)/p.lineRange) * p.minInst
+	case 9: // fixed_advance_pc
+		s.pc += uint64(r.u16())
+	case 10: // set_prologue_end
+		s.prlog = true
+	case 7, 11: // set_basic_block, set_epilogue_begin
+	default:
+		if int(op) <= len(p.lengths) {
+			for range p.lengths[op-1] {
+				r.uleb()
+			}
+		}
+	}
+	return false
+}
+
+// extended runs an extended opcode (section 6.2.5.3).
+func (l *lineUnit) extended(r *buf, s *rawRow) (emit bool) {
+	n := r.uleb()
+	if !r.need(n) || n == 0 {
+		r.bad = true
+		return false
+	}
+	next := r.off + int(n)
+	switch r.u8() {
+	case 1: // end_sequence
+		s.end = true
+		emit = true
+	case 2: // set_address
+		s.pc = r.uint(int(min(n-1, 8)))
+	}
+	r.off = next
+	return emit
+}
+
+// sequences indexes a unit's line program.
+func (l *lineUnit) sequences() ([]lineSeq, error) {
+	l.once.Do(func() {
+		defer guard(&l.seqErr)
+		var cur lineSeq
+		started := false
+		seen := map[uint64]int{} // file to the sequence that last used it
+		l.seqErr = l.run(0, true, func(off int) {
+			cur = lineSeq{off: off}
+			started = false
+		}, func(r rawRow) bool {
+			if !started {
+				cur.low, started = r.pc, true
+			}
+			if r.end {
+				cur.high = r.pc
+				if cur.high > cur.low {
+					l.seqs = append(l.seqs, cur)
+				}
+				return true
+			}
+			if n := len(l.seqs) + 1; seen[r.file] != n {
+				seen[r.file] = n
+				cur.files = append(cur.files, uint32(r.file))
+			}
+			return true
+		})
+		slices.SortFunc(l.seqs, func(a, b lineSeq) int { return cmpU64(a.low, b.low) })
+	})
+	return l.seqs, l.seqErr
+}
+
+// seqAt is the sequence that holds pc.
+func (l *lineUnit) seqAt(pc uint64) *lineSeq {
+	seqs, _ := l.sequences()
+	i := sort.Search(len(seqs), func(i int) bool { return seqs[i].low > pc })
+	if i == 0 || pc >= seqs[i-1].high {
+		return nil
+	}
+	return &seqs[i-1]
+}
+
+// unitOf is the unit that describes f, or nil.
+func (b *Build) unitOf(f *Func) (*unit, uint64) {
+	x, err := b.indexed()
+	if err != nil {
+		return nil, 0
+	}
+	off, ok := x.dieAt(f.Entry)
+	if !ok {
+		return nil, 0
+	}
+	return x.unitAt(off), off
+}
+
+// Lines are the rows of the line table in f's range, sorted by PC, at most one
+// for each PC (the last one, which is the one that holds there).
+func (b *Build) Lines(f *Func) []Row {
+	u, _ := b.unitOf(f)
+	if u == nil {
+		return nil
+	}
+	l, err := b.linesOf(u)
+	if err != nil {
+		return nil
+	}
+	seq := l.seqAt(f.Entry)
+	if seq == nil {
+		return nil
+	}
+	var rows []Row
+	_ = l.run(seq.off, false, nil, func(r rawRow) bool {
+		if r.end || r.pc < f.Entry {
+			return true
+		}
+		if r.pc >= f.End {
+			return false
+		}
+		row := Row{PC: r.pc, File: l.file(r.file), Line: int(r.line), Stmt: r.stmt, PrologueEnd: r.prlog}
+		if n := len(rows); n > 0 && rows[n-1].PC == r.pc {
+			row.PrologueEnd = row.PrologueEnd || rows[n-1].PrologueEnd
+			rows[n-1] = row
+		} else {
+			rows = append(rows, row)
+		}
+		return true
+	})
+	if !slices.IsSortedFunc(rows, func(a, b Row) int { return cmpU64(a.PC, b.PC) }) {
+		slices.SortStableFunc(rows, func(a, b Row) int { return cmpU64(a.PC, b.PC) })
+	}
+	return rows
+}
+
+// LineAt is the row that holds at pc.
+func (b *Build) LineAt(pc uint64) (Row, bool) {
+	f := b.FuncAt(pc)
+	if f == nil {
+		return Row{}, false
+	}
+	rows := b.Lines(f)
+	i := sort.Search(len(rows), func(i int) bool { return rows[i].PC > pc })
+	if i == 0 {
+		return Row{}, false
+	}
+	return rows[i-1], true
+}

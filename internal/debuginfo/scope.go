@@ -1,0 +1,204 @@
+package debuginfo
+
+import (
+	"sort"
+	"strings"
+
+	"github.com/sidelight-dev/sidelight/internal/program"
+)
+
+// Variable is a variable, parameter, result or captured variable of a function.
+type Variable struct {
+	Name     string
+	Type     *program.Type
+	Param    bool // a parameter
+	Result   bool // a result, named or (as ~r0) not
+	Captured bool // of the enclosing function, captured by this closure
+	// Fresh: declared on the very line of the pc that was asked for; it may
+	// not hold its value yet, and where the declaration shadows a variable of
+	// the same name, the line reads the outer one before it sets this one.
+	Fresh    bool
+	DeclLine int
+
+	b        *Build
+	d        varDIE
+	fn       *Func
+	block    *scope
+	indirect bool
+}
+
+// Scope are the variables in scope at pc, of the innermost function inlined
+// there (or of the function itself): those of the innermost block first, so
+// that the first of a name is the one that Go means; variables declared on
+// pc's own line come last.
+func (b *Build) Scope(pc uint64) []*Variable {
+	f := b.FuncAt(pc)
+	if f == nil {
+		return nil
+	}
+	root := b.tree(f)
+	if root == nil {
+		return nil
+	}
+	line := 0
+	if row, ok := b.LineAt(pc); ok {
+		line = row.Line
+	}
+	var out, fresh []*Variable
+	chain := chainAt(root, pc)
+	for i := len(chain) - 1; i >= 0; i-- {
+		s := chain[i]
+		for _, d := range s.vars {
+			v := b.variable(f, s, d)
+			if v == nil {
+				continue
+			}
+			switch {
+			case v.Param || v.Result || v.Captured || v.DeclLine < line:
+				out = append(out, v)
+			case v.DeclLine == line:
+				v.Fresh = true
+				fresh = append(fresh, v)
+			}
+		}
+		if s.inline != nil {
+			break
+		}
+	}
+	return append(out, fresh...)
+}
+
+// chainAt is the path of nested scopes that hold pc, outermost first.
+func chainAt(root *scope, pc uint64) []*scope {
+	chain := []*scope{root}
+	for s := root; s != nil; {
+		var next *scope
+		for _, c := range s.children {
+			if inRanges(c.ranges, pc) {
+				next = c
+				break
+			}
+		}
+		if next != nil {
+			chain = append(chain, next)
+		}
+		s = next
+	}
+	return chain
+}
+
+// variable makes the public form of a variable; nil for what the compiler made
+// for itself.
+func (b *Build) variable(f *Func, s *scope, d varDIE) *Variable {
+	name, escaped := strings.CutPrefix(d.name, "&")
+	if name == "" || name == "_" || strings.HasPrefix(name, ".") {
+		return nil
+	}
+	v := &Variable{Name: name, Param: d.param && !d.result, Result: d.result, DeclLine: d.line,
+		Captured: d.closure >= 0, b: b, d: d, fn: f, block: s}
+	v.Type = b.typeAt(d.typ)
+	if escaped && v.Type.Elem != nil {
+		v.Type, v.indirect = v.Type.Elem, true
+	}
+	return v
+}
+
+// Locate says where the variable is at pc.
+func (v *Variable) Locate(pc uint64) Loc {
+	size := v.Type.Size
+	if v.indirect {
+		size = 8
+	}
+	if size == 0 {
+		return Loc{}
+	}
+	var l Loc
+	switch {
+	case v.d.hasExpr:
+		l, _ = v.b.pieces(v.d.unit, v.d.expr, size)
+	case v.d.hasList:
+		l = Loc{Why: WhyOptimised}
+		v.b.eachLoc(v.d.unit, v.d.loclist, func(e locEntry) bool {
+			if pc < e.low || pc >= e.high {
+				return true
+			}
+			l, _ = v.b.pieces(v.d.unit, e.expr, size)
+			return false
+		})
+	case v.d.constant:
+		l = Loc{Pieces: []Piece{{Kind: Const, Size: size, Const: uint64(v.d.constVal)}}}
+	default:
+		l = Loc{Why: WhyOptimised}
+	}
+	if v.Captured && !l.Readable() {
+		if c, ok := v.inClosure(pc, size); ok {
+			l = c
+		}
+	}
+	l.Indirect = l.Indirect || v.indirect
+	return l
+}
+
+// inClosure finds a captured variable in the closure itself, whose address is
+// in RDX at the entry of its function (Go's ABIInternal). Only the very entry
+// is sure to have it there.
+func (v *Variable) inClosure(pc uint64, size int64) (Loc, bool) {
+	if pc != v.fn.Entry || v.block.inline == nil {
+		return Loc{}, false
+	}
+	const rdx = 2
+	return Loc{Pieces: []Piece{{Kind: AtReg, Reg: rdx, Off: v.d.closure, Size: size}}}, true
+}
+
+// Readable finds the line nearest to pc's, in the same function and in the
+// scope of v, where v can be read whole at the first instruction of a
+// statement.
+func (b *Build) Readable(v *Variable, from uint64) (line int, ok bool) {
+	f := b.FuncAt(from)
+	if f == nil || v == nil || v.fn != f {
+		return 0, false
+	}
+	rows := b.Lines(f)
+	i := sort.Search(len(rows), func(i int) bool { return rows[i].PC > from })
+	if i == 0 {
+		return 0, false
+	}
+	here := rows[i-1]
+	scopes := v.block.ranges
+	best := -1
+	for _, r := range rows {
+		if !r.Stmt || r.File != here.File || r.Line == here.Line || r.Line <= v.DeclLine && !v.Param {
+			continue
+		}
+		d := abs(r.Line - here.Line)
+		if best >= 0 && d >= best || !inRanges(scopes, r.PC) || !b.innermost(v, f, r.PC) {
+			continue
+		}
+		if v.Locate(r.PC).Readable() {
+			best, line, ok = d, r.Line, true
+		}
+	}
+	return line, ok
+}
+
+// innermost tells whether pc's innermost inlined call is the one that v belongs
+// to: only there is v in scope.
+func (b *Build) innermost(v *Variable, f *Func, pc uint64) bool {
+	chain := chainAt(b.tree(f), pc)
+	for i := len(chain) - 1; i >= 0; i-- {
+		if chain[i] == v.block {
+			return true
+		}
+		if chain[i].inline != nil {
+			return false
+		}
+	}
+	return false
+}
+
+func abs(n int) int {
+	if n < 0 {
+		return -n
+	}
+	return n
+}
