@@ -1,5 +1,5 @@
 // Command sidelight asks running Go programs new questions, without stopping
-// them: see package cli, which it joins to the engine.
+// them: see package cli, which is joined to the engine here.
 package main
 
 import (
@@ -7,9 +7,25 @@ import (
 	"os"
 
 	"github.com/sidelight-dev/sidelight/internal/cli"
+	"github.com/sidelight-dev/sidelight/internal/engine"
 )
 
 func main() {
 	app := cli.New()
+	app.Open = open
+	app.Guard = func(args []string) error { return engine.Guard(args, os.Stdin) }
 	os.Exit(app.Main(context.Background(), os.Args[1:]))
+}
+
+// open attaches to a process. Its guard is this program again.
+func open(ctx context.Context, pid int, opt cli.Options) (cli.Prober, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	s, err := engine.Open(ctx, pid, engine.Options{Budget: opt.Budget, Log: opt.Log, Guard: []string{self, "guard"}})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }

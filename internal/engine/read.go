@@ -22,6 +22,14 @@ func newReader(shared []byte, layout ring.Layout, probes int) *reader {
 	return &reader{shared: shared, layout: layout, probes: probes, lost: make([]uint64, probes)}
 }
 
+// damaged counts a record of a probe that was written and made no sense.
+func (r *reader) damaged(probe int) {
+	if probe >= r.probes {
+		probe = 0
+	}
+	r.lost[probe]++
+}
+
 // word is a word that the target changes while it is read.
 func (r *reader) word(off int) *uint64 {
 	return (*uint64)(unsafe.Pointer(&r.shared[off]))

@@ -1,0 +1,119 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/sidelight-dev/sidelight/internal/inject"
+)
+
+// guard is a small process that outlives this one by a moment: it waits on a
+// pipe for our end and, unless we said that all is done, takes the probes out.
+type guard struct {
+	cmd  *exec.Cmd
+	pipe io.WriteCloser
+}
+
+// allDone is what a tool that needs no guard any more says.
+const allDone = "done\n"
+
+// startGuard starts the guard of a target in a session of its own, so that a
+// terminal's Ctrl-C does not reach it. Without a command there is none.
+func startGuard(command []string, pid int, start uint64) (*guard, error) {
+	if len(command) == 0 {
+		return nil, nil
+	}
+	args := append(command[1:len(command):len(command)], strconv.Itoa(pid), strconv.FormatUint(start, 10))
+	g := &guard{cmd: exec.Command(command[0], args...)}
+	g.cmd.Dir = "/"
+	g.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	var err error
+	if g.pipe, err = g.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	if err := g.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting the guard: %w", err)
+	}
+	return g, nil
+}
+
+// done lets the guard go.
+func (g *guard) done() {
+	if g == nil {
+		return
+	}
+	_, _ = io.WriteString(g.pipe, allDone)
+	_ = g.pipe.Close()
+	_ = g.cmd.Wait()
+}
+
+// guardPatience is how long a guard tries to clear a target.
+const guardPatience = 30 * time.Second
+
+// Guard is the whole life of a guard: it reads from the tool's pipe until the
+// tool has ended, and clears the target if the tool could not. args are the
+// target's pid and its start time, as startGuard gives them.
+func Guard(args []string, pipe io.Reader) error {
+	if len(args) != 2 {
+		return errors.New("a guard needs a pid and a start time; it is started by sidelight itself")
+	}
+	pid, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	start, err := strconv.ParseUint(args[1], 10, 64)
+	if err != nil {
+		return err
+	}
+	said, _ := io.ReadAll(io.LimitReader(pipe, 64))
+	if string(said) == allDone {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), guardPatience)
+	defer cancel()
+	for {
+		err := Clear(ctx, pid, start)
+		if err == nil || gone(err) || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// Clear takes out everything that Sidelights which died have left in a process.
+// start is its start time, so that another process with the same pid is left
+// alone; 0 for whichever has the pid now.
+func Clear(ctx context.Context, pid int, start uint64) error {
+	proc, err := inject.Open(pid)
+	if err != nil {
+		return refusal(err)
+	}
+	defer proc.Close()
+	if start != 0 && proc.StartTime() != start {
+		return inject.ErrExited
+	}
+	unlock, err := proc.Lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	bays, err := proc.Bays()
+	if err != nil {
+		return err
+	}
+	for _, info := range bays {
+		if info.Leftover() {
+			if _, err := proc.Clear(info); err != nil {
+				return err
+			}
+		}
+	}
+	_, err = proc.CloseLeaked()
+	return err
+}

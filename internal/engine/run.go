@@ -1,0 +1,186 @@
+package engine
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/sidelight-dev/sidelight/internal/clock"
+	"github.com/sidelight-dev/sidelight/internal/decode"
+	"github.com/sidelight-dev/sidelight/internal/probe"
+	"github.com/sidelight-dev/sidelight/internal/ring"
+)
+
+// Periods of the loop.
+const (
+	pollEvery  = 20 * time.Millisecond
+	checkEvery = 500 * time.Millisecond // is it still the same program; what time is it
+)
+
+// run watches the installed probes until the last has ended.
+func (s *Session) run(l *live) {
+	defer close(s.stopped)
+	w := &watch{s: s, l: l, decoder: s.decoder(l.plan), overhead: float64(clock.Overhead())}
+	poll, check := time.NewTicker(pollEvery), time.NewTicker(checkEvery)
+	defer poll.Stop()
+	defer check.Stop()
+	for l.machine.alive() {
+		select {
+		case now := <-poll.C:
+			w.hits()
+			w.carryOut(l.machine.tick(now, w.totals()))
+		case <-check.C:
+			s.clock.Sync()
+			if err := s.proc.Alive(); gone(err) {
+				w.exited()
+			}
+		case <-s.proc.Exited():
+			w.exited()
+		case <-s.stop:
+			w.carryOut(l.machine.endAll(probe.EndInterrupted))
+		}
+	}
+	w.finish()
+}
+
+// watch carries out what the machine decides.
+type watch struct {
+	s        *Session
+	l        *live
+	decoder  *decode.Decoder
+	overhead float64 // cycles that timing a pass adds to it
+	lost     bool    // the target is gone
+	traps    []uint64
+	seen     time.Duration // longest pause so far
+}
+
+// hits passes on what the rings hold, unless the reader is far behind.
+func (w *watch) hits() {
+	if w.s.out.full() {
+		return
+	}
+	for _, rec := range w.l.reader.records() {
+		hit, err := w.decoder.Record(rec)
+		if err != nil {
+			index := int(binary.LittleEndian.Uint16(rec[ring.RecordProbe:]))
+			w.l.reader.damaged(index)
+			w.s.opt.Log.Error("a record makes no sense and is counted as dropped", "error", err)
+			continue
+		}
+		w.s.out.put(hit)
+	}
+}
+
+// totals are the counters now, in nanoseconds, with the traps.
+func (w *watch) totals() []Totals {
+	totals := w.l.reader.totals()
+	w.readTraps()
+	for i := range totals {
+		t := &totals[i]
+		t.Cycles = w.s.clock.Nanoseconds(max(0, t.Cycles-w.overhead*float64(t.Samples)))
+		for k, site := range w.l.sites {
+			if site.w.uses(i) > 0 && k < len(w.traps) {
+				t.Traps += w.traps[k]
+			}
+		}
+	}
+	return totals
+}
+
+// readTraps reads how often each site trapped. The last reading stays when the
+// target is gone.
+func (w *watch) readTraps() {
+	b := make([]byte, 8*len(w.l.sites))
+	if w.lost || w.s.proc.ReadAt(b, w.l.bay.Control()+ring.TrapCountOff) != nil {
+		return
+	}
+	w.traps = make([]uint64, len(w.l.sites))
+	for i := range w.traps {
+		w.traps[i] = binary.LittleEndian.Uint64(b[8*i:])
+	}
+}
+
+// exited ends everything because the target is no more. Its last records lie in
+// the shared memory.
+func (w *watch) exited() {
+	w.lost = true
+	w.carryOut(w.l.machine.endAll(probe.EndExited))
+}
+
+// carryOut does what the machine decided: removals together, since each costs a
+// few barriers in the target.
+func (w *watch) carryOut(effects []effect) {
+	var ended []int
+	var why []probe.Reason
+	for _, e := range effects {
+		switch e.what {
+		case doRemove:
+			ended, why = append(ended, e.probe), append(why, e.reason)
+		case doRefill:
+			w.control(e.probe, ring.ControlTokens, binary.LittleEndian.AppendUint64(nil, uint64(e.tokens)))
+		case doThrottle:
+			on := byte(0)
+			if e.on {
+				on = 1
+			}
+			w.control(e.probe, ring.ControlThrottle, []byte{on})
+			w.s.opt.Log.Warn("the probes' budget", "probe", w.l.plan.probes[e.probe].spec.ID, "throttled", e.on)
+		case doCount:
+			w.count(e.probe, w.l.reader.totals())
+		}
+	}
+	if len(ended) > 0 {
+		w.end(ended, why)
+	}
+}
+
+// control writes a control word of a probe.
+func (w *watch) control(i, off int, b []byte) {
+	if w.lost {
+		return
+	}
+	if err := w.s.proc.WriteAt(b, w.l.bay.Control()+uint64(ring.Control(i)+off)); err != nil && !gone(err) {
+		w.s.opt.Log.Error("a control word could not be written", "error", err)
+	}
+}
+
+func (w *watch) count(i int, totals []Totals) {
+	spec := w.l.plan.probes[i].spec
+	w.s.out.put(&probe.CountNow{Probe: spec.ID, Location: spec.At, Time: time.Now(), Count: totals[i].Hits()})
+}
+
+// end takes probes out, passes on their last hits, and says how they ended.
+func (w *watch) end(ended []int, why []probe.Reason) {
+	if !w.lost {
+		if err := w.s.remove(w.l, ended); gone(err) {
+			w.lost = true
+		} else if err != nil {
+			w.l.failed = err
+			w.s.opt.Log.Error("the probes could not be taken out; they are off, and the next command clears them", "error", err)
+		}
+	}
+	w.s.clock.Sync()
+	w.hits()
+	totals := w.totals()
+	for k, i := range ended {
+		pl, t := w.l.plan.probes[i], totals[i]
+		if pl.spec.Kind == probe.Count {
+			w.count(i, totals)
+		}
+		w.s.out.put(&probe.End{
+			Probe: pl.spec.ID, Location: pl.spec.At, Reason: why[k],
+			Hits: t.Hits(), Emitted: t.Emitted, Suppressed: t.Suppressed, Dropped: t.Dropped, ConditionErrors: t.Errors,
+			CostNS: t.Cost(), Pause: w.s.proc.LongestPause(),
+		})
+	}
+}
+
+// finish gives the bay back after the last end.
+func (w *watch) finish() {
+	if w.l.failed == nil {
+		if err := w.l.bay.Close(); err != nil && !gone(err) {
+			w.l.failed = err
+		}
+		w.l.guard.done()
+	}
+	w.s.out.close()
+}

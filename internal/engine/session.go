@@ -1,0 +1,186 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/sidelight-dev/sidelight/internal/clock"
+	"github.com/sidelight-dev/sidelight/internal/debuginfo"
+	"github.com/sidelight-dev/sidelight/internal/decode"
+	"github.com/sidelight-dev/sidelight/internal/inject"
+	"github.com/sidelight-dev/sidelight/internal/probe"
+	"github.com/sidelight-dev/sidelight/internal/program"
+)
+
+// DefaultBudget is the share of one core that all probes of a target together
+// may take.
+const DefaultBudget = 0.01
+
+// Options is how a process is to be observed.
+type Options struct {
+	Budget float64      // share of one core; 0: no limit
+	Log    *slog.Logger // what is done and found; nil: nowhere
+	Guard  []string     // command that runs Guard with the arguments that follow it; nil: no guard
+}
+
+// Session is the work on one process: its probes, from installation to the last
+// end. Install is called once.
+type Session struct {
+	opt   Options
+	proc  *inject.Proc
+	build *debuginfo.Build
+	rt    *debuginfo.Runtime
+	text  inject.Text
+	clock *clock.Clock
+	out   *outbox
+
+	mu      sync.Mutex // held while probes come and go
+	live    *live      // nil until installed
+	stop    chan struct{}
+	stopped chan struct{} // closed when the loop has ended
+	once    sync.Once
+}
+
+// Open attaches to a process: it opens handles and reads the build, and changes
+// nothing. Errors that are refusals say so by Refused.
+func Open(ctx context.Context, pid int, opt Options) (*Session, error) {
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	proc, err := inject.Open(pid)
+	if err != nil {
+		return nil, refusal(err)
+	}
+	s := &Session{opt: opt, proc: proc, out: newOutbox(), stop: make(chan struct{}), stopped: make(chan struct{})}
+	if err := s.open(ctx); err != nil {
+		proc.Close()
+		return nil, refusal(err)
+	}
+	return s, nil
+}
+
+func (s *Session) open(ctx context.Context) error {
+	began := time.Now()
+	var err error
+	if s.build, err = debuginfo.Open(fmt.Sprintf("/proc/%d/exe", s.proc.PID)); err != nil {
+		return err
+	}
+	if s.rt, err = s.build.Runtime(); err != nil {
+		return err
+	}
+	if s.text, err = s.proc.Text(); err != nil {
+		return err
+	}
+	s.opt.Log.Debug("opened the build", "go", s.build.GoVersion, "id", s.build.ID, "took", time.Since(began))
+	return ctx.Err()
+}
+
+// Events is what the probes tell. It is closed after the last End, or by Close.
+func (s *Session) Events() <-chan probe.Event { return s.out.events }
+
+// Install puts all probes in, or none where one of them is mistaken: then the
+// error is a *MistakeError. A probe that this build cannot serve is no mistake;
+// its report has no sites and says why. Ready is also the first event.
+func (s *Session) Install(ctx context.Context, specs []probe.Spec) (*probe.Ready, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.live != nil {
+		return nil, errors.New("probes are installed already: open another session")
+	}
+	if err := s.checkClock(specs); err != nil {
+		return nil, err
+	}
+	plan, err := newPlanner(s.build).plan(specs)
+	if err != nil {
+		return nil, err
+	}
+	s.opt.Log.Debug("made a plan", "probes", len(plan.probes), "windows", len(plan.windows))
+	l, err := s.install(ctx, plan)
+	if err != nil {
+		return nil, refusal(err)
+	}
+	ready := s.ready(l)
+	s.out.put(ready)
+	if l.bay == nil {
+		return ready, nil
+	}
+	s.live = l
+	go s.run(l)
+	return ready, nil
+}
+
+// checkClock refuses logs where their times could not be told.
+func (s *Session) checkClock(specs []probe.Spec) error {
+	s.clock = clock.New()
+	for _, spec := range specs {
+		if spec.Kind == probe.Log {
+			return clock.Check()
+		}
+	}
+	return nil
+}
+
+// decoder makes hits of the records of a plan.
+func (s *Session) decoder(p *plan) *decode.Decoder {
+	cfg := decode.Config{
+		PID:       s.proc.PID,
+		Slide:     s.text.Slide,
+		TypesBase: s.build.TypesBase(),
+		Type:      s.build.TypeByRuntime,
+		Function: func(pc uint64) string {
+			if f := s.build.FuncAt(pc); f != nil {
+				return f.Name
+			}
+			return ""
+		},
+		Time: s.clock.At,
+	}
+	var programs []*program.Program
+	for _, pl := range p.probes {
+		cfg.Probes = append(cfg.Probes, pl.spec)
+		programs = append(programs, pl.program)
+	}
+	return decode.New(cfg, programs)
+}
+
+// Close takes out every probe that is still in, lets the process go and closes
+// Events; they must be received meanwhile. The error says what could not be put
+// back.
+func (s *Session) Close() error {
+	s.once.Do(func() { close(s.stop) })
+	s.mu.Lock()
+	l := s.live
+	s.mu.Unlock()
+	var err error
+	if l != nil {
+		<-s.stopped
+		err = l.failed
+	}
+	s.out.close()
+	return errors.Join(err, s.proc.Close(), s.build.Close())
+}
+
+// refusedError marks an error that forbids to go on for permission or safety.
+type refusedError struct{ error }
+
+func (e refusedError) Refused() bool { return true }
+func (e refusedError) Unwrap() error { return e.error }
+
+// refusal marks those errors of inject and debuginfo that are refusals.
+func refusal(err error) error {
+	var refused *inject.RefusedError
+	var changed *inject.ChangedError
+	if errors.As(err, &refused) || errors.As(err, &changed) {
+		return refusedError{err}
+	}
+	return err
+}
+
+// gone tells whether an error only says that the target is no more.
+func gone(err error) bool {
+	return errors.Is(err, inject.ErrExited) || errors.Is(err, inject.ErrReplaced)
+}

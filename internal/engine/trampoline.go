@@ -1,0 +1,81 @@
+package engine
+
+import (
+	"github.com/sidelight-dev/sidelight/internal/inject"
+	"github.com/sidelight-dev/sidelight/internal/jit"
+	"github.com/sidelight-dev/sidelight/internal/patch"
+	"github.com/sidelight-dev/sidelight/internal/ring"
+)
+
+// trampoline is the code of one window, made for one place in the target.
+type trampoline struct {
+	at      uint64
+	code    []byte
+	entries []inject.Entry
+}
+
+// here is the address of the next byte.
+func (t *trampoline) here() uint64 { return t.at + uint64(len(t.code)) }
+
+// align is where trampolines begin, in bytes: a line of instruction fetch.
+const align = 16
+
+// place is what the code of a trampoline depends on: the target and its bay.
+type place struct {
+	plan  *plan
+	slide uint64
+	env   jit.Env // without probe and site
+}
+
+// trampoline writes the code of a window at an address: before each displaced
+// instruction the bodies of its points, at the end the jump back. trap is the
+// number of the window's counter of traps.
+func (p *place) trampoline(w *window, at uint64, trap int) (*trampoline, error) {
+	t := &trampoline{at: at}
+	next := 0
+	for i := range w.Insts {
+		for ; next < len(w.points) && w.points[next].inst == i; next++ {
+			if err := p.body(t, w.points[next]); err != nil {
+				return nil, err
+			}
+		}
+		code, faults, err := patch.Displace(w.Insts[i], p.slide, t.here())
+		if err != nil {
+			return nil, err
+		}
+		t.code = append(t.code, code...)
+		for _, f := range faults {
+			t.entries = append(t.entries, inject.Entry{Key: f.At, Target: f.PC, Kind: ring.KindDisplaced})
+		}
+	}
+	if w.Falls() {
+		back, err := patch.Jump(t.here(), w.End()+p.slide)
+		if err != nil {
+			return nil, err
+		}
+		t.code = append(t.code, back[:]...)
+	}
+	t.entries = append(t.entries, inject.Entry{Key: w.Addr + p.slide, Target: at, Kind: ring.KindTrap,
+		Counter: p.env.Control + uint64(ring.TrapCountOff+8*trap)})
+	return t, nil
+}
+
+// body appends the code of one probe at one site.
+func (p *place) body(t *trampoline, pt point) error {
+	pl := p.plan.probes[pt.probe]
+	env := p.env
+	env.Probe, env.Site = pt.probe, pt.site
+	env.Log = pl.program.Log
+	env.Limited = env.Log && pl.spec.Limit > 0
+	env.Rated = env.Log && pl.spec.Rate > 0
+	live := jit.Live{FreeRegs: pt.live.Regs, FlagsDead: pt.live.FlagsDead, StackProven: pt.stack}
+	code, err := jit.Body(env, &pl.program.Sites[pt.site], live, t.here())
+	if err != nil {
+		return err
+	}
+	t.code = append(t.code, code.Bytes...)
+	for _, f := range code.Fixups {
+		t.entries = append(t.entries, inject.Entry{Key: f.At, Target: f.Target, Kind: ring.KindFixup})
+	}
+	return nil
+}
