@@ -44,19 +44,17 @@ func (b *Build) GlobalNames(name string) []string {
 	return out
 }
 
-// Globals are all package variables, sorted by name.
-func (b *Build) Globals() []*Global {
+// Globals are the full names of all package variables, sorted.
+func (b *Build) Globals() []string {
 	x, err := b.indexed()
 	if err != nil {
 		return nil
 	}
-	out := make([]*Global, 0, len(x.globals))
+	out := make([]string, 0, len(x.globals))
 	for name := range x.globals {
-		if g, ok := b.global(name); ok {
-			out = append(out, g)
-		}
+		out = append(out, name)
 	}
-	slices.SortFunc(out, func(a, b *Global) int { return strings.Compare(a.Name, b.Name) })
+	slices.Sort(out)
 	return out
 }
 
