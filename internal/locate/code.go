@@ -10,6 +10,7 @@ type inst struct {
 	Ends  bool    // ends a block: a jump of any kind, a return, a call that does not return
 	Call  bool    // a call, or anything else during which control is elsewhere
 	Fault bool    // may fault
+	Idle  bool    // only moves values between registers and the stack, loads a constant, or jumps on
 	Void  bool    // no code of the source: never a site and no part of any line (the way back from a recovered panic)
 	Grow  bool    // belongs to the call for a larger stack: no site; control comes back to the entry
 	Ret   bool    // leaves the function in good order: a return or a jump to another function
@@ -29,7 +30,10 @@ type code struct {
 	insts   []inst
 	blocks  []block
 	blockOf []int32
-	idoms   []int32 // immediate dominators, on demand
+	idoms   []int32         // immediate dominators, on demand
+	inner   []int32         // by block: the head of the innermost loop around it, -1 none; on demand
+	tangled bool            // some loop has several heads; loops do not tell of it
+	outer   map[int32]int32 // by head of a loop: the head of the loop around it
 }
 
 // newCode forms the blocks. insts are sorted by PC; entries are the indices of

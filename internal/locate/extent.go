@@ -58,7 +58,7 @@ func (c *code) runs(e extent) *runs {
 			r.close[s.block] = i
 		}
 	}
-	r.pass = r.reaching(len(e.stmt) > 0)
+	r.pass = r.reaching(r.primary(len(e.stmt) > 0))
 	for i := range r.segs {
 		if e.entry != nil && !e.entry(r.segs[i]) {
 			r.pass[i] = false
@@ -68,13 +68,41 @@ func (c *code) runs(e extent) *runs {
 	return r
 }
 
-// reaching marks the segments from which, without leaving the extent, a
-// statement can be reached; all of them where the extent has no statement.
-func (r *runs) reaching(marked bool) []bool {
+// primary marks the segments that begin the location's work: those with a
+// statement (all, if none has) to which no other such segment always leads. One
+// that comes again only after another came again, every time, holds a rest of
+// the same work: the compiler computed something later, or jumps to the end of
+// the statement from there.
+func (r *runs) primary(marked bool) []bool {
+	c := r.code
+	c.loops()
+	idom := c.dominators()
+	first := map[int32]int{} // by block: its first segment with a statement
+	for i := len(r.segs) - 1; i >= 0; i-- {
+		if !marked || r.segs[i].stmt >= 0 {
+			first[r.segs[i].block] = i
+		}
+	}
+	primary := make([]bool, len(r.segs))
+	for b, i := range first {
+		primary[i] = true
+		for d := b; primary[i] && idom[d] >= 0 && idom[d] != d; {
+			d = idom[d]
+			if _, ok := first[d]; ok {
+				primary[i] = c.again(b, d)
+			}
+		}
+	}
+	return primary
+}
+
+// reaching marks the segments from which, without leaving the extent, one of the
+// given can be reached.
+func (r *runs) reaching(goal []bool) []bool {
 	reach := make([]bool, len(r.segs))
 	var work []int
-	for i, s := range r.segs {
-		if !marked || s.stmt >= 0 {
+	for i := range r.segs {
+		if goal[i] {
 			reach[i] = true
 			work = append(work, i)
 		}

@@ -17,7 +17,7 @@ func flow(g *amd64.Graph, deferReturn uint64, callee func(addr uint64) string) (
 	var grow []int32
 	for i := range g.Insts {
 		x := &g.Insts[i]
-		in := inst{PC: x.PC, Len: x.Len, Fault: x.MayFault}
+		in := inst{PC: x.PC, Len: x.Len, Fault: x.MayFault, Idle: idle(x)}
 		for _, s := range g.Succs(i) {
 			in.Succ = append(in.Succ, int32(s))
 		}
@@ -85,4 +85,37 @@ func (c *code) prune() {
 			c.insts[k].Void = true
 		}
 	}
+}
+
+// idle recognises what the register allocator puts between the instructions of
+// a statement: moves between registers, to and from the stack, constants.
+func idle(x *amd64.Inst) bool {
+	register := x.ModRM >= 0xc0
+	stack := x.Mem.Present && x.Mem.HasBase && x.Mem.Base == amd64.RSP && !x.Mem.HasIndex
+	switch {
+	case x.Kind == amd64.Jmp:
+		return true
+	case x.Kind != amd64.Plain:
+		return false
+	case x.Map == amd64.MapOne:
+		switch op := x.Opcode; {
+		case op == 0x89, op == 0x8b, op == 0x88, op == 0x8a, op == 0xc7, op == 0xc6, op == 0x63:
+			return register || stack
+		case op == 0x31 || op == 0x33:
+			return register && x.ModRM>>3&7 == x.ModRM&7
+		case op == 0x8d:
+			return stack || x.Mem.RIPRel
+		}
+		return x.Opcode == 0x90 || x.Opcode >= 0xb8 && x.Opcode <= 0xbf
+	case x.Map == amd64.Map0F || x.Map == amd64.MapVEX+amd64.Map0F:
+		switch x.Opcode {
+		case 0x1f:
+			return true
+		case 0x10, 0x11, 0x28, 0x29, 0x6f, 0x7f, 0xb6, 0xb7, 0xbe, 0xbf:
+			return register || stack
+		case 0x57, 0xef:
+			return register
+		}
+	}
+	return false
 }

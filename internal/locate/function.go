@@ -148,6 +148,51 @@ func (f *function) add(p place, i int32) *extent {
 	return e
 }
 
+// extent is the extent of a place together with the idle instructions behind
+// its parts: what the register allocator put there under the lines of other
+// code, where no statement of theirs begins, is not "other lines' code". They
+// count as behind a part only if control comes to them from there alone.
+func (f *function) extent(p place) extent {
+	e := *f.extents()[p]
+	in := make(map[int32]bool, len(e.insts))
+	for _, i := range e.insts {
+		in[i] = true
+	}
+	grown := slices.Clone(e.insts)
+	for k := 0; k < len(grown); k++ {
+		for _, s := range f.code.insts[grown[k]].Succ {
+			if !in[s] && f.quiet(s) && f.within(s, in) {
+				in[s] = true
+				grown = append(grown, s)
+			}
+		}
+	}
+	slices.Sort(grown)
+	e.insts = grown
+	return e
+}
+
+// quiet tells whether instruction i does nothing for the statement that the
+// line table puts it under.
+func (f *function) quiet(i int32) bool {
+	x := f.code.insts[i]
+	return x.Idle && !f.pos[i].stmt && !x.Void && !x.Grow
+}
+
+// within tells whether control comes to instruction i from the set only.
+func (f *function) within(i int32, in map[int32]bool) bool {
+	b := f.code.blocks[f.code.blockOf[i]]
+	if i != b.first {
+		return in[i-1]
+	}
+	for _, p := range b.preds {
+		if !in[f.code.blocks[p].last] {
+			return false
+		}
+	}
+	return !b.outside
+}
+
 // at lists the extents of a line: one for each copy of the function around it
 // that is not itself part of another one's.
 func (f *function) at(file string, line int) []place {

@@ -10,19 +10,11 @@ import (
 // inlined.
 func (r *resolver) withLine(file string, line int) []*debuginfo.Func {
 	var list []*debuginfo.Func
-	for _, fn := range r.build.Funcs() {
-		near := false
-		for _, row := range r.build.Lines(fn) {
-			if row.File == file {
-				near = true
-				if row.Line == line {
-					list = append(list, fn)
-					near = false
-					break
-				}
-			}
-		}
-		if near && calls(r.build.Inline(fn), file, line) {
+	for _, fn := range r.build.FileFuncs(file) {
+		has := slices.ContainsFunc(r.build.Lines(fn), func(row debuginfo.Row) bool {
+			return row.Line == line && row.File == file
+		})
+		if has || calls(r.build.Inline(fn), file, line) {
 			list = append(list, fn)
 		}
 	}
@@ -43,7 +35,7 @@ func calls(tree []*debuginfo.Inline, file string, line int) bool {
 // linesOf lists the lines of a file that have code, sorted.
 func (r *resolver) linesOf(file string) []int {
 	seen := map[int]bool{}
-	for _, fn := range r.build.Funcs() {
+	for _, fn := range r.build.FileFuncs(file) {
 		for _, row := range r.build.Lines(fn) {
 			if row.File == file && row.Line > 0 {
 				seen[row.Line] = true

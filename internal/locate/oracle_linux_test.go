@@ -49,13 +49,14 @@ func byDefinition(t *testing.T, funcs map[*debuginfo.Func]*function, run stepped
 				continue
 			}
 			lines++
-			plan := f.code.runs(*e).solve()
+			e := f.extent(p)
+			plan := f.code.runs(e).solve()
 			if !plan.exact() {
 				t.Logf("%s: %s:%d in %s is approximate", fn.Name, base(p.file), p.line, f.nodes[p.node].name)
 			}
 			want, got := 0, 0
 			for _, trace := range run.traces[fn] {
-				want += passes(f.code, *e, trace)
+				want += passes(f.code, e, trace)
 				got += hits(plan, trace)
 			}
 			if got != want && plan.exact() {

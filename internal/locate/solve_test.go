@@ -27,17 +27,16 @@ func passes(c *code, e extent, trace []int32) int {
 	return count
 }
 
-// mayReach tells whether a statement can be reached from i inside the extent.
+// mayReach tells whether, from i and without leaving the extent, the beginning of
+// the location's work can be reached: an instruction of a segment with a
+// statement that no other one always comes before.
 func mayReach(c *code, e extent, in map[int32]bool, i int32) bool {
-	if len(e.stmt) == 0 {
-		return true
-	}
 	seen := map[int32]bool{i: true}
 	work := []int32{i}
 	for len(work) > 0 {
 		j := work[0]
 		work = work[1:]
-		if e.stmt[j] {
+		if begins(c, e, j) {
 			return true
 		}
 		for _, s := range c.insts[j].Succ {
@@ -45,6 +44,69 @@ func mayReach(c *code, e extent, in map[int32]bool, i int32) bool {
 				seen[s] = true
 				work = append(work, s)
 			}
+		}
+	}
+	return false
+}
+
+// begins finds by search what the code finds by dominators and loops.
+func begins(c *code, e extent, i int32) bool {
+	segs := c.segments(e)
+	marked := func(s seg) bool { return len(e.stmt) == 0 || s.stmt >= 0 }
+	var own seg
+	for _, s := range segs {
+		if s.first <= i && i <= s.last {
+			own = s
+		}
+	}
+	if !marked(own) {
+		return false
+	}
+	for _, s := range segs {
+		if !marked(s) || s.first == own.first {
+			continue
+		}
+		if s.block == own.block {
+			if s.first < own.first {
+				return false
+			}
+			continue
+		}
+		if reachable(c, 0, own.block) && !reachableWithout(c, 0, own.block, s.block) && !comesAgain(c, own.block, s.block) {
+			return false
+		}
+	}
+	return true
+}
+
+func reachable(c *code, from, to int32) bool { return reachableWithout(c, from, to, -1) }
+
+func reachableWithout(c *code, from, to, without int32) bool {
+	if from == without {
+		return false
+	}
+	seen := map[int32]bool{from: true}
+	work := []int32{from}
+	for len(work) > 0 {
+		b := work[0]
+		work = work[1:]
+		if b == to {
+			return true
+		}
+		for _, s := range c.blocks[b].succs {
+			if s != without && !seen[s] {
+				seen[s] = true
+				work = append(work, s)
+			}
+		}
+	}
+	return false
+}
+
+func comesAgain(c *code, b, without int32) bool {
+	for _, s := range c.blocks[b].succs {
+		if reachableWithout(c, s, b, without) {
+			return true
 		}
 	}
 	return false

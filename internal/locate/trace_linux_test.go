@@ -2,6 +2,8 @@ package locate
 
 import (
 	"encoding/binary"
+	"fmt"
+	"os"
 	"os/exec"
 	"runtime"
 	"syscall"
@@ -37,6 +39,10 @@ func step(t *testing.T, b *debuginfo.Build, from string, funcs map[*debuginfo.Fu
 	}()
 	p := &stepper{t: t, pid: pid}
 	p.wait()
+	mem, err := os.OpenFile(fmt.Sprintf("/proc/%d/mem", pid), os.O_RDWR, 0)
+	p.check(err)
+	defer mem.Close()
+	p.mem = mem
 	const exitKill = 0x100000 // PTRACE_O_EXITKILL
 	p.check(syscall.PtraceSetOptions(pid, exitKill))
 	entry, ok := b.Symbol(from)
@@ -55,6 +61,7 @@ func step(t *testing.T, b *debuginfo.Build, from string, funcs map[*debuginfo.Fu
 type stepper struct {
 	t   *testing.T
 	pid int
+	mem *os.File
 }
 
 func (p *stepper) check(err error) {
@@ -65,7 +72,7 @@ func (p *stepper) check(err error) {
 }
 
 func (p *stepper) peek(addr uint64, out []byte) {
-	_, err := syscall.PtracePeekText(p.pid, uintptr(addr), out)
+	_, err := p.mem.ReadAt(out, int64(addr))
 	p.check(err)
 }
 
@@ -184,7 +191,7 @@ func (p *stepper) run(regs *syscall.PtraceRegs) {
 }
 
 func (p *stepper) write(addr uint64, data []byte) {
-	_, err := syscall.PtracePokeText(p.pid, uintptr(addr), data)
+	_, err := p.mem.WriteAt(data, int64(addr))
 	p.check(err)
 }
 

@@ -83,7 +83,7 @@ func loops(s []int) int {
 	}
 	n := 0
 	for { // ?
-		n++         // = 3
+		n++         // ?
 		if n == 3 { // = 3
 			break // = 1
 		}
@@ -247,9 +247,9 @@ func square(x int) int {
 
 func clamp(x int) int {
 	if x > 10 { // = 5
-		return 10 // = 1
+		return 10 // = 2
 	}
-	return x // = 4
+	return x // = 3
 }
 
 func upto(n int) int {
@@ -264,7 +264,7 @@ func upto(n int) int {
 func inlines(n int) int {
 	t := 0
 	for i := 0; i < n; i++ { // = 6
-		t += square(i) + clamp(square(i)) // = 5
+		t += square(i) + clamp(square(i+1)) // = 5
 	}
 	t += upto(1)           // = 1
 	t += upto(2) + upto(3) // = 1
@@ -391,12 +391,12 @@ func maps(n int) int {
 func labels(n int) int {
 	t := 0
 outer:
-	for i := 0; i < n; i++ { // = 4
-		for j := 0; j < n; j++ { // = 7
-			if j > i { // = 7
-				continue outer // = 3
+	for i := 0; i < n; i++ { // = 2
+		for j := 0; j < n; j++ { // = 4
+			if j > i { // = 4
+				continue outer // = 1
 			}
-			if i+j == 4 { // = 4
+			if i+j == 4 { // = 3
 				break outer // = 0
 			}
 			t++
