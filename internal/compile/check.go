@@ -144,6 +144,9 @@ func (c *checker) selector(n *expr.Selector) (*operand, error) {
 		if o := c.s.global(id.Name+"."+n.Name, n); o != nil {
 			return o, nil
 		}
+		if o := c.s.constant(id.Name+"."+n.Name, n); o != nil {
+			return o, nil
+		}
 		return nil, c.unknownPackage(id, n)
 	}
 	o, err := c.value(n.X)

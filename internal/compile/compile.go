@@ -32,7 +32,9 @@ type Build interface {
 	Scope(pc uint64) []*debuginfo.Variable
 	Readable(v *debuginfo.Variable, from uint64) (line int, ok bool)
 	Global(name string) (*debuginfo.Global, bool)
+	GlobalNames(name string) []string
 	Globals() []string
+	Constant(name string) (value int64, t *program.Type, ok bool)
 	TypeByName(name string) *program.Type
 	TypesBase() uint64
 	CFA(pc uint64) (program.CFA, error)

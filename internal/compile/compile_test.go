@@ -77,7 +77,7 @@ func TestValues(t *testing.T) {
 		{"any1 == any1", "true"}, {"any1 == any2", "false"}, {"mb == (i > 3)", "true"}, {"f > 2", "true"}, {"f32 < 0.2", "true"}, {"r == 'é'", "true"},
 		{"1 + 2*3", "7"}, {"7 / 2", "3"}, {"7 / 2.0", "3.5"}, {"'a' + 1", "98"}, {`"x"`, "x"}, {"true && !false", "true"}, {"1 << 10", "1024"}, {"^0", "-1"},
 		{"$line + 1", "43"}, {"$function", "main.handle"}, {"$goroutine", "18"}, {"$goroutine == 18", "true"}, {"io.EOF", `*errors.errorString("EOF")`}, {"i == 0x2a", "true"},
-		{"p.Prev", ""}, {"o", ""}, {"orders", ""}, {"fn", ""}, {"anyp", ""}, {"anyf", ""}, {"err == p.Err", "false"},
+		{"eleven + i", "53"}, {"io.Eleven", "11"}, {"p.Prev", ""}, {"o", ""}, {"orders", ""}, {"fn", ""}, {"anyp", ""}, {"anyf", ""}, {"err == p.Err", "false"},
 	} {
 		if c.want == "" && c.expr != "empty" && c.expr != "s[5:]" {
 			continue // the shape of these is checked below

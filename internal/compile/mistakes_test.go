@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // mistakes are expressions that do not check; testdata/errors.golden shows what
 // a person reads. Those that begin with "if " are conditions.
 var mistakes = []string{
-	"idd", "nothing.at", "io.EOFF", "io.Eof", "i.ID", "o.id", "o.Nmae", "p.Qyt", "pp.ID", "err.Error", "err.Error()", "handler()", "strings.ToUpper(s)",
+	"idd", "nothing.at", "io.EOFF", "io.Eof", "twice.V", "i.ID", "o.id", "o.Nmae", "p.Qyt", "pp.ID", "err.Error", "err.Error()", "handler()", "strings.ToUpper(s)",
 	"lenn(s)", "len(i)", "cap(s)", "len()", "len", "int", "float63(i)", "string(i)", "int(s)", "int8(300)", "uint(-1)", "int(2.5)", "celsius(s)", "int(nil)", "int(i, f)",
 	"*i", "i[0]", "m[\"a\"]", "arr[4]", "arr[-1]", "arr[1.5]", "arr[s]", "s[f:]", "i[1:]", "arr[1:]", "\"abc\"[5]",
 	"i + f", "i + s", "s + s", "s - 1", "i + \"1\"", "f % 2", "u8 + 256", "i8 == 200", "i == 1.5", "i == nil", "s == nil", "nil", "nil == nil", "p == o", "p == i",

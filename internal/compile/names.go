@@ -17,7 +17,7 @@ func (c *checker) ident(n *expr.Ident) (*operand, error) {
 	if v := c.s.variable(n.Name); v != nil {
 		return &operand{node: n, typ: v.typ, place: v.place}, nil
 	}
-	if o := c.s.global(c.s.pkg+"."+n.Name, n); o != nil {
+	if o := c.s.own(n.Name, n); o != nil {
 		return o, nil
 	}
 	switch n.Name {
@@ -62,6 +62,9 @@ func list(names []string, limit int) string {
 
 // unknownPackage explains id.Name where id is nothing in scope.
 func (c *checker) unknownPackage(id *expr.Ident, n *expr.Selector) error {
+	if full := c.s.b.GlobalNames(id.Name + "." + n.Name); len(full) > 1 {
+		return c.fail(n, "they are "+list(full, 6), "%s is ambiguous: %d packages of that name have such a variable", c.text(n), len(full))
+	}
 	if vars := c.s.packageVars(id.Name); len(vars) > 0 {
 		hint := "a variable that is not used, or a constant, is not in the program; functions cannot be called"
 		if near := expr.Nearest(n.Name, vars); near != "" {

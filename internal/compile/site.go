@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+	"go/constant"
 	"path"
 	"slices"
 	"strings"
@@ -74,6 +75,9 @@ func (l *lazyPlace) scalar(off int64, s program.Scalar) (*program.Node, string) 
 func (l *lazyPlace) address() *program.Node { return l.place().address() }
 
 func (s *site) locate(v *debuginfo.Variable) place {
+	if v.Fresh {
+		return reporting{unreadable{whyFresh}, func() { s.lose(v, whyFresh) }}
+	}
 	loc := v.Locate(s.pc)
 	why := loc.Why
 	if why == "" || why == debuginfo.WhyPartly {
@@ -102,6 +106,10 @@ func (s *site) locate(v *debuginfo.Variable) place {
 	}
 	return memory{plus(ptr, loc.DerefOff)}
 }
+
+// whyFresh is why a variable is not read on the line of its declaration: it may
+// hold what was there before.
+const whyFresh = "declared on this line and not set yet"
 
 // reporting is an unreadable variable that says so when it is used.
 type reporting struct {
@@ -138,7 +146,25 @@ func (s *site) variable(name string) *variable {
 // inScope tells whether name is a variable here: a local one or one of the
 // function's package.
 func (s *site) inScope(name string) bool {
-	return s.variable(name) != nil || s.global(s.pkg+"."+name, nil) != nil
+	return s.variable(name) != nil || s.own(name, nil) != nil
+}
+
+// own is a variable or a constant of the function's own package.
+func (s *site) own(name string, n expr.Node) *operand {
+	full := s.pkg + "." + name
+	if g, ok := s.b.Global(full); ok && g.Name == full {
+		return s.global(full, n)
+	}
+	return s.constant(full, n)
+}
+
+// constant is a package's integer constant; the build may not know it.
+func (s *site) constant(full string, n expr.Node) *operand {
+	v, t, ok := s.b.Constant(full)
+	if !ok || t == nil || !isInteger(t.Kind) {
+		return nil
+	}
+	return &operand{node: n, typ: t, val: constant.MakeInt64(v)}
 }
 
 // global is a package's variable; nil if there is none of that name.
@@ -155,10 +181,10 @@ func (s *site) global(name string, n expr.Node) *operand {
 // path.
 func (s *site) packageVars(name string) []string {
 	var names []string
-	for _, full := range s.b.Globals() {
-		pkg := packageOf(full)
-		if (pkg == name || strings.HasSuffix(pkg, "/"+name)) && len(full) > len(pkg) {
-			names = append(names, full[len(pkg)+1:])
+	for _, g := range s.b.Globals() {
+		pkg := packageOf(g)
+		if (pkg == name || strings.HasSuffix(pkg, "/"+name)) && len(g) > len(pkg) {
+			names = append(names, g[len(pkg)+1:])
 		}
 	}
 	return names

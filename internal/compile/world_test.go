@@ -185,6 +185,17 @@ func (w *world) Globals() []string {
 	return names
 }
 
+func (w *world) GlobalNames(name string) []string {
+	if name == "twice.V" {
+		return []string{"a/twice.V", "b/twice.V"}
+	}
+	return nil
+}
+
+func (w *world) Constant(name string) (int64, *program.Type, bool) {
+	return 11, w.typeOf(reflect.TypeFor[int]()), name == "main.eleven" || name == "io.Eleven"
+}
+
 func (w *world) TypeByName(name string) *program.Type {
 	for _, t := range w.types {
 		if t.Name == name {

@@ -88,9 +88,9 @@ type Shape struct {
 	Static []byte
 
 	// Fields are a struct's fields, or a complex number's parts. An interface
-	// has four: the address of its dynamic type (absent: nil), its data word,
-	// the first 16 bytes that the data word points to, and the string there
-	// (captured when the dynamic type is known to begin with one).
+	// has up to five: its first word (0: nil), the address of its dynamic type,
+	// its data word, the first 16 bytes that the data word points to, and the
+	// string there (captured when the dynamic type is known to begin with one).
 	Fields []Shape
 }
 
