@@ -347,6 +347,20 @@ func (l *lineUnit) seqAt(pc uint64) *lineSeq {
 	return &seqs[i-1]
 }
 
+// seqOf is the sequence of a function. It may begin behind the entry: the
+// compiler writes no row for instructions that have the table's initial line
+// (line 1 of the first file, as method wrappers do).
+func (l *lineUnit) seqOf(f *Func) *lineSeq {
+	if s := l.seqAt(f.Entry); s != nil {
+		return s
+	}
+	i := sort.Search(len(l.seqs), func(i int) bool { return l.seqs[i].low > f.Entry })
+	if i < len(l.seqs) && l.seqs[i].low < f.End {
+		return &l.seqs[i]
+	}
+	return nil
+}
+
 // unitOf is the unit that describes f, or nil.
 func (b *Build) unitOf(f *Func) (*unit, uint64) {
 	x, err := b.indexed()
@@ -371,7 +385,7 @@ func (b *Build) Lines(f *Func) []Row {
 	if err != nil {
 		return nil
 	}
-	seq := l.seqAt(f.Entry)
+	seq := l.seqOf(f)
 	if seq == nil {
 		return nil
 	}
