@@ -265,7 +265,7 @@ func (w *author) slot() program.Slot {
 }
 
 func (w *author) site() *program.Site {
-	s := &program.Site{CFA: program.CFA{Reg: amd64.RSP, Offset: int64(w.Intn(8) * 8)}}
+	s := &program.Site{CFA: program.CFA{Reg: amd64.RSP, Offset: int64(16 + w.Intn(8)*8)}}
 	if w.Intn(8) == 0 {
 		s.CFA = program.CFA{Reg: amd64.RBP, Offset: 16}
 	}
@@ -280,4 +280,12 @@ func (w *author) site() *program.Site {
 
 func (w *author) live() Live {
 	return Live{FreeRegs: amd64.RegSet(w.Uint32()), FlagsDead: w.Intn(2) == 0, StackProven: w.Intn(2) == 0}
+}
+
+// floatBits is v as a float of type t.
+func floatBits(t program.Scalar, v float64) uint64 {
+	if t == program.F32 {
+		return uint64(math.Float32bits(float32(v)))
+	}
+	return math.Float64bits(v)
 }
