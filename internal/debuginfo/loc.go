@@ -37,9 +37,7 @@ type Loc struct {
 	// Indirect: the pieces make up a pointer (8 bytes) to the variable, which
 	// is elsewhere because it escapes or is shared with a closure.
 	Indirect bool
-	// Deref further says that the variable is in memory at that pointer + Off:
-	// a variable that a closure captured by value, found in the closure itself.
-	DerefOff int64
+	DerefOff int64 // the variable is this many bytes behind that pointer
 }
 
 // Reasons why a variable cannot be read.
@@ -116,26 +114,7 @@ func (b *Build) pieces(u *unit, expr string, size int64) (Loc, bool) {
 	if e.place != nil || len(e.stack) > 0 {
 		e.piece(size)
 	}
-	return e.finish(size), true
-}
-
-// finish checks that the pieces cover the variable.
-func (e *evaluator) finish(size int64) Loc {
-	l := Loc{Pieces: e.out}
-	var have, missing int64
-	for _, p := range e.out {
-		have += p.Size
-		if p.Kind == Missing {
-			missing += p.Size
-		}
-	}
-	switch {
-	case missing > 0 && missing == have || have == 0 && size > 0:
-		l.Why = WhyOptimised
-	case missing > 0 || have < size:
-		l.Why = WhyPartly
-	}
-	return l
+	return Loc{Pieces: e.out}, true
 }
 
 // piece ends a piece of n bytes at the place described so far.

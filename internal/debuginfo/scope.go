@@ -1,6 +1,7 @@
 package debuginfo
 
 import (
+	"reflect"
 	"sort"
 	"strings"
 
@@ -103,21 +104,36 @@ func (b *Build) variable(f *Func, s *scope, d varDIE) *Variable {
 	return v
 }
 
-// Locate says where the variable is at pc.
+// pointer stands for the type of what an indirect variable's place holds.
+var pointer = &program.Type{Name: "unsafe.Pointer", Kind: reflect.UnsafePointer, Size: 8}
+
+// Locate says where the variable is at pc, before the instruction there runs.
 func (v *Variable) Locate(pc uint64) Loc {
-	size := v.Type.Size
+	t := v.Type
 	if v.indirect {
-		size = 8
+		t = pointer
 	}
-	if size == 0 {
-		return Loc{}
+	if t.Size == 0 {
+		return Loc{Indirect: v.indirect}
 	}
-	var l Loc
+	l := v.here(pc, t.Size)
+	l.place(t)
+	if v.Captured && l.Why != "" {
+		if c, ok := v.inClosure(pc, t.Size); ok {
+			l = c
+		}
+	}
+	l.Indirect = v.indirect
+	return l
+}
+
+// here evaluates the variable's location at pc.
+func (v *Variable) here(pc uint64, size int64) Loc {
+	l := Loc{Why: WhyOptimised}
 	switch {
 	case v.d.hasExpr:
 		l, _ = v.b.pieces(v.d.unit, v.d.expr, size)
 	case v.d.hasList:
-		l = Loc{Why: WhyOptimised}
 		v.b.eachLoc(v.d.unit, v.d.loclist, func(e locEntry) bool {
 			if pc < e.low || pc >= e.high {
 				return true
@@ -127,27 +143,30 @@ func (v *Variable) Locate(pc uint64) Loc {
 		})
 	case v.d.constant:
 		l = Loc{Pieces: []Piece{{Kind: Const, Size: size, Const: uint64(v.d.constVal)}}}
-	default:
-		l = Loc{Why: WhyOptimised}
 	}
-	if v.Captured && !l.Readable() {
-		if c, ok := v.inClosure(pc, size); ok {
-			l = c
-		}
-	}
-	l.Indirect = l.Indirect || v.indirect
 	return l
 }
 
 // inClosure finds a captured variable in the closure itself, whose address is
-// in RDX at the entry of its function (Go's ABIInternal). Only the very entry
-// is sure to have it there.
+// in RDX at the entry of its function (the context register of ABIInternal)
+// and stays there until the body begins: the stack check and the frame set-up
+// use none but R12, R13 and the flags (cmd/internal/obj/x86/obj6.go).
 func (v *Variable) inClosure(pc uint64, size int64) (Loc, bool) {
-	if pc != v.fn.Entry || v.block.inline == nil {
+	if v.block.inline == nil || !v.block.own || pc != v.fn.Entry && pc != v.b.bodyStart(v.fn) {
 		return Loc{}, false
 	}
 	const rdx = 2
 	return Loc{Pieces: []Piece{{Kind: AtReg, Reg: rdx, Off: v.d.closure, Size: size}}}, true
+}
+
+// bodyStart is where f's prologue ends; 0 if the line table does not say so.
+func (b *Build) bodyStart(f *Func) uint64 {
+	for _, r := range b.Lines(f) {
+		if r.PrologueEnd {
+			return r.PC
+		}
+	}
+	return 0
 }
 
 // Readable finds the line nearest to pc's, in the same function and in the

@@ -6,6 +6,7 @@ import "sync"
 // in it, or a lexical block.
 type scope struct {
 	inline   *Inline // the function or inlined call; nil for a block
+	own      bool    // the function itself
 	ranges   [][2]uint64
 	vars     []varDIE
 	children []*scope
@@ -15,6 +16,7 @@ type scope struct {
 type varDIE struct {
 	name      string
 	typ       uint64
+	origin    uint64 // its abstract variable; 0 for none
 	line      int
 	param     bool
 	result    bool
@@ -82,11 +84,12 @@ func (b *Build) readTree(f *Func) *scope {
 	if !b.readDIE(x.info, u, off, &d) {
 		return nil
 	}
-	root := &scope{inline: &Inline{Name: f.Name, Package: f.Package}, ranges: [][2]uint64{{f.Entry, f.End}}}
-	root.inline.Ranges = root.ranges
+	root := &scope{own: true, ranges: [][2]uint64{{f.Entry, f.End}}}
+	root.inline = &Inline{Name: f.Name, Package: f.Package, Ranges: root.ranges}
 	if d.children {
 		t.children(d.next, root, root.inline, 0)
 	}
+	t.addLost(root, d.origin)
 	return root
 }
 
@@ -129,8 +132,44 @@ func (t *treeReader) children(off uint64, s *scope, in *Inline, depth int) (next
 				return 0, false
 			}
 		}
+		if d.tag == tagInlined {
+			t.addLost(sub, d.origin)
+		}
 	}
 	return 0, false
+}
+
+// addLost adds the variables that an instance of the abstract function at
+// origin does not mention, because nothing is left of them. They are in scope
+// all the same, and a person who asks for one must hear that it is optimised
+// out and not that it does not exist.
+func (t *treeReader) addLost(s *scope, origin uint64) {
+	x, _ := t.b.indexed()
+	u := x.unitAt(origin)
+	var d die
+	if origin == 0 || u == nil || !t.b.readDIE(t.info, u, origin, &d) || !d.children {
+		return
+	}
+	seen := map[uint64]bool{}
+	var note func(s *scope)
+	note = func(s *scope) {
+		for i := range s.vars {
+			seen[s.vars[i].origin] = true
+		}
+		for _, c := range s.children {
+			if c.inline == nil {
+				note(c)
+			}
+		}
+	}
+	note(s)
+	for off := d.next; t.b.readDIE(t.info, u, off, &d) && d.tag != 0; off = d.next {
+		if (d.tag == tagFormalParam || d.tag == tagVariable) && !d.children && !seen[d.off] {
+			v := varDIE{unit: u, closure: -1, dictIndex: -1}
+			v.merge(&d)
+			s.vars = append(s.vars, v)
+		}
+	}
 }
 
 func (t *treeReader) inlined(d *die) *Inline {
@@ -145,7 +184,7 @@ func (t *treeReader) inlined(d *die) *Inline {
 // variable reads a variable; what a concrete instance does not say, its
 // abstract origin does.
 func (t *treeReader) variable(d *die) varDIE {
-	v := varDIE{unit: t.u, closure: -1, dictIndex: -1,
+	v := varDIE{unit: t.u, origin: d.origin, closure: -1, dictIndex: -1,
 		expr: d.expr, hasExpr: d.hasExpr, loclist: d.loclist, hasList: d.hasLoclist}
 	x, _ := t.b.indexed()
 	c := *d

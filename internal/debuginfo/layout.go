@@ -1,0 +1,101 @@
+package debuginfo
+
+import (
+	"reflect"
+
+	"github.com/sidelight-dev/sidelight/internal/program"
+)
+
+// leaf is a part of a type that the compiler never splits.
+type leaf struct{ off, size int64 }
+
+// maxLeaves bounds what is looked at: the compiler itself splits no type into
+// more than a few words, and passes at most 9 in registers.
+const maxLeaves = 256
+
+// leaves are the parts into which the compiler splits a variable of type t,
+// in order: words of strings, slices and interfaces, fields of structs,
+// elements of arrays of one element (cmd/compile/internal/ssa/decompose.go).
+func leaves(t *program.Type, base int64, out []leaf) []leaf {
+	if t == nil || t.Size == 0 || len(out) >= maxLeaves {
+		return out
+	}
+	switch t.Kind {
+	case reflect.String, reflect.Slice, reflect.Interface:
+		for off := int64(0); off < t.Size; off += 8 {
+			out = append(out, leaf{base + off, 8})
+		}
+		return out
+	case reflect.Complex64, reflect.Complex128:
+		return append(out, leaf{base, t.Size / 2}, leaf{base + t.Size/2, t.Size / 2})
+	case reflect.Struct:
+		for i := range t.Fields {
+			out = leaves(t.Fields[i].Type, base+t.Fields[i].Offset, out)
+		}
+		return out
+	case reflect.Array:
+		if t.Len == 1 {
+			return leaves(t.Elem, base, out)
+		}
+	}
+	return append(out, leaf{base, t.Size})
+}
+
+// place puts the pieces of a location where they belong in the variable. The
+// compiler lists one piece for each part and leaves padding out, so that after
+// a part of 4 bytes the next piece may be 4 bytes further than it seems; the
+// padding is made a piece of its own here. Why is set by what is missing of the
+// parts themselves.
+func (l *Loc) place(t *program.Type) {
+	if len(l.Pieces) == 0 {
+		return
+	}
+	parts := leaves(t, 0, nil)
+	if len(l.Pieces) > 1 {
+		l.Pieces = spread(l.Pieces, parts)
+	}
+	have := 0
+	for _, p := range parts {
+		if covered(l.Pieces, p) {
+			have++
+		}
+	}
+	switch {
+	case have == len(parts):
+		l.Why = ""
+	case have == 0:
+		l.Why = WhyOptimised
+	default:
+		l.Why = WhyPartly
+	}
+}
+
+// spread inserts padding before each piece that would begin in it.
+func spread(pieces []Piece, parts []leaf) []Piece {
+	out := make([]Piece, 0, len(pieces))
+	pos, k := int64(0), 0
+	for _, p := range pieces {
+		for k < len(parts) && parts[k].off+parts[k].size <= pos {
+			k++
+		}
+		if k < len(parts) && parts[k].off > pos {
+			out = append(out, Piece{Kind: Missing, Size: parts[k].off - pos})
+			pos = parts[k].off
+		}
+		out = append(out, p)
+		pos += p.Size
+	}
+	return out
+}
+
+// covered tells whether a part can be read from one piece.
+func covered(pieces []Piece, part leaf) bool {
+	pos := int64(0)
+	for _, p := range pieces {
+		if pos <= part.off && part.off+part.size <= pos+p.Size {
+			return p.Kind != Missing
+		}
+		pos += p.Size
+	}
+	return false
+}
