@@ -44,9 +44,9 @@ func (c *checker) inScopeHint(name string) string {
 		hint = "did you mean " + near + "? "
 	}
 	if len(names) == 0 {
-		return hint + "no variables are in scope there"
+		return hint + "the build names no variables there"
 	}
-	return hint + "in scope there: " + list(names, 12)
+	return hint + "in scope there: " + list(names, 12) + " (one that the compiler removed altogether is not known)"
 }
 
 // list is names for a person: sorted, each once, the first few.

@@ -44,8 +44,13 @@ var (
 // information may describe a type more than once; its name is then the same,
 // for names hold the whole path of the package.
 func identical(a, b *program.Type) bool {
-	return a == b || a.Kind == b.Kind && a.Size == b.Size && a.Name == b.Name
+	return a == b || a.Kind == b.Kind && a.Size == b.Size && unshaped(a.Name) == unshaped(b.Name)
 }
+
+// unshaped is a type's name as a generic function's source would have it: the
+// code of an instantiation is shared by types of one shape, and the debug
+// information names its types after the shape.
+func unshaped(name string) string { return strings.ReplaceAll(name, "go.shape.", "") }
 
 // short is a type's name with each package path cut to its last element, as
 // Go writes it in source.
@@ -53,7 +58,7 @@ func short(t *program.Type) string {
 	if t == nil {
 		return "unknown type"
 	}
-	return shortName(t.Name)
+	return shortName(unshaped(t.Name))
 }
 
 func shortName(name string) string {

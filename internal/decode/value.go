@@ -5,6 +5,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/sidelight-dev/sidelight/internal/probe"
@@ -74,6 +75,7 @@ func (b *builder) value(s *program.Shape, depth int) probe.Value {
 	if v.Type == "" && s.Type != nil {
 		v.Type = s.Type.Name
 	}
+	v.Type = strings.ReplaceAll(v.Type, "go.shape.", "") // a generic function's types go by their shape
 	return v
 }
 
