@@ -68,7 +68,7 @@ func demoServiceCmd() *cobra.Command {
 func (a *App) demo(ctx context.Context, life time.Duration, f *sessionFlags) error {
 	t := tour{w: a.Stdout, paint: a.paint(a.Stdout), life: life, program: a.program()}
 	if f.output == outputJSON {
-		t.w, t.paint = a.Stderr, a.paint(a.Stderr)
+		t.w, t.paint, t.json = a.Stderr, a.paint(a.Stderr), true
 	}
 	service, cleanUp, err := a.startService(ctx, &t)
 	if err != nil {
@@ -86,11 +86,10 @@ func (a *App) demo(ctx context.Context, life time.Duration, f *sessionFlags) err
 	}
 	t.introduce(p.PID, p.RuntimeVersion)
 	t.next = a.sink(f, true)
-	err = a.session(ctx, p, demo.Probes(life), f, &t, stop)
-	if err == nil {
-		t.conclude()
+	if err := a.session(ctx, p, demo.Probes(life), f, &t, stop); err != nil {
+		return err
 	}
-	return err
+	return t.conclude()
 }
 
 // startService starts the sample service, from a copy with debug information
@@ -137,6 +136,7 @@ type tour struct {
 	next    sink.Sink
 	life    time.Duration
 	program string
+	json    bool
 	ends    []*probe.End
 }
 
@@ -164,12 +164,13 @@ func (t *tour) introduce(pid int, version string) {
 }
 
 // Event passes an event on, and says what to do next once the probes are live.
+// People read the last words of the probes together, in the conclusion.
 func (t *tour) Event(e probe.Event) error {
 	if end, ok := e.(*probe.End); ok {
-		if len(t.ends) == 0 {
-			t.say("")
-		}
 		t.ends = append(t.ends, end)
+		if !t.json {
+			return nil
+		}
 	}
 	if err := t.next.Event(e); err != nil {
 		return err
@@ -193,17 +194,19 @@ func (t *tour) suggest() {
 }
 
 // conclude says what it all cost.
-func (t *tour) conclude() {
+func (t *tour) conclude() error {
 	var pause time.Duration
-	t.say("\n%s", t.paint.Bold("What it cost the shop"))
+	t.say("\n%s\n", t.paint.Bold("What it cost the shop:"))
 	for _, e := range t.ends {
 		pause = max(pause, e.Pause)
-		cost := "not sampled: too few hits"
-		if e.CostNS > 0 {
-			cost = fmt.Sprintf("%.1f ns each", e.CostNS)
+		if t.json {
+			continue
 		}
-		t.say("  %-6s %10s hits, %s", e.Probe, sink.Number(e.Hits), cost)
+		if err := t.next.Event(e); err != nil {
+			return err
+		}
 	}
-	t.say("  it was never stopped; no thread of it was held longer than %s", sink.Pause(pause))
+	t.say("\nIt was never stopped: no thread of it was held longer than %s.", sink.Pause(pause))
 	t.say("The probes are out again, and its code is as it was.")
+	return nil
 }

@@ -162,7 +162,12 @@ func Accounting(e *probe.End) string {
 }
 
 // Pause says how long a thread was held.
-func Pause(d time.Duration) string { return fmt.Sprintf("%d µs", d.Microseconds()) }
+func Pause(d time.Duration) string {
+	if d >= 10*time.Millisecond {
+		return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
+	}
+	return Number(uint64(d.Microseconds())) + " µs"
+}
 
 // Number writes a number with its thousands apart, as people read it.
 func Number(n uint64) string {
