@@ -153,7 +153,7 @@ func (p *Proc) WriteAt(b []byte, addr uint64) error {
 
 // memError tells a gone address space (0 bytes without an error) from a bad address.
 func (p *Proc) memError(what string, addr uint64, n int, err error) error {
-	gone := n == 0 && (err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrShortWrite) || errors.Is(err, unix.ESRCH))
+	gone := n == 0 && (err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrShortWrite) || errors.Is(err, unix.ESRCH))
 	if gone {
 		return p.Gone()
 	}
