@@ -114,8 +114,8 @@ func (r *recorder) iface(t *program.Type, p place, blk *block, guard *program.No
 		}
 		out.Fields[1] = program.Shape{Form: program.FormScalar, Type: typeUint64, Slot: slot, Slot2: -1}
 	}
-	if depth <= 0 {
-		return out
+	if depth < 0 || r.limit-len(r.slots) < maxValueSlots/2 {
+		return out // the type alone, where the value would crowd out its neighbours
 	}
 	data, why := p.scalar(8, program.U64)
 	if why != "" {

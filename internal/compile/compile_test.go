@@ -64,7 +64,7 @@ func TestValues(t *testing.T) {
 		{"len(ch)", "1"}, {"cap(ch)", "3"}, {"len(nilch)", "0"}, {`len("héllo")`, "6"}, {"len($function)", "11"},
 		{"m", "map[string]int(len 1)"}, {"nilm", "nil"}, {"ch", "chan int(len 1)"}, {"nilfn", "nil"},
 		{"err", `*errors.errorString("no such order")`}, {"wrapped", `*fmt.wrapError("while saving: no such order")`}, {"nilerr", "nil"},
-		{"any1", "int(12)"}, {"any2", "main.celsius(1.5)"}, {"any3", `main.myString("dyn")`}, {"anys", "[int string]"}, {"anyst", "main.base"},
+		{"any1", "int(12)"}, {"any2", "main.celsius(1.5)"}, {"any3", `main.myString("dyn")`}, {"anys", `[int(1) string("two")]`}, {"anyst", "main.base"},
 		{"i + 1", "43"}, {"neg / 2", "-3"}, {"neg % 4", "-3"}, {"i8 - 1", "127"}, {"u8 + 100", "44"}, {"-i8", "-128"}, {"^u8", "55"}, {"u32 << 1", "0"},
 		{"neg >> 1", "-4"}, {"1 << idx", "4"}, {"i << 70", "0"}, {"i << neg", "<out of range>"}, {"i / (idx - 2)", "<division by zero>"}, {"f / 0.5", "5"}, {"f32 * 2", "0.2"},
 		{"i &^ 2", "40"}, {"i | 1", "43"}, {"i ^ 3", "41"}, {"i & 6", "2"}, {"i*i - 1", "1763"}, {"+i", "42"}, {"-f", "-2.5"},
