@@ -2,9 +2,10 @@ package locate
 
 // extent is the part of a function's code that a location covers.
 type extent struct {
-	insts []int32        // sorted
-	stmt  map[int32]bool // those at which a statement of the location begins
-	entry func(seg) bool // whether entering at this segment can be a pass; nil: at each
+	insts  []int32        // sorted
+	stmt   map[int32]bool // those that the line table marks as the beginning of a statement
+	inside map[int32]bool // those that it marks in a call that was inlined
+	entry  func(seg) bool // whether entering at this segment can be a pass; nil: at each
 }
 
 // seg is a maximal run of instructions of an extent inside one block.
@@ -13,7 +14,20 @@ type seg struct {
 	block       int32
 	start, end  bool  // it begins, ends with its block
 	stmt        int32 // first instruction that begins a statement; -1 none
+	worth       worth
 }
+
+// worth tells how likely it is that the work of a location begins in a segment.
+// The line table marks more than that: reloads of registers, jumps to what
+// follows a statement.
+type worth uint8
+
+const (
+	worthNone worth = iota // moves, or the slow way of a write barrier
+	worthWork              // more than moves
+	worthMark              // a marked move, or a mark of an inlined call
+	worthBoth              // marked, of the line itself, and more than moves
+)
 
 // segments cuts an extent at the borders of blocks and at other lines' code.
 func (c *code) segments(e extent) []seg {
@@ -26,16 +40,38 @@ func (c *code) segments(e extent) []seg {
 		}
 		s := &segs[n-1]
 		s.last = i
-		if s.stmt < 0 && e.stmt[i] {
+		if s.stmt < 0 && (e.stmt[i] || e.inside[i]) {
 			s.stmt = i
 		}
 	}
 	for i := range segs {
+		segs[i].worth = c.worth(e, segs[i])
 		b := c.blocks[segs[i].block]
 		segs[i].start = segs[i].first == b.first
 		segs[i].end = segs[i].last == b.last
 	}
 	return segs
+}
+
+func (c *code) worth(e extent, s seg) worth {
+	var own, inside, work bool
+	for i := s.first; i <= s.last; i++ {
+		x := c.insts[i]
+		if x.Slow || x.Grow {
+			return worthNone
+		}
+		own, inside = own || e.stmt[i], inside || e.inside[i]
+		work = work || !x.Idle
+	}
+	switch {
+	case own && work:
+		return worthBoth
+	case own || inside:
+		return worthMark
+	case work:
+		return worthWork
+	}
+	return worthNone
 }
 
 // runs is an extent as a graph of segments.
@@ -58,7 +94,7 @@ func (c *code) runs(e extent) *runs {
 			r.close[s.block] = i
 		}
 	}
-	r.pass = r.reaching(r.primary(len(e.stmt) > 0))
+	r.pass = r.reaching(r.primary())
 	for i := range r.segs {
 		if e.entry != nil && !e.entry(r.segs[i]) {
 			r.pass[i] = false
@@ -68,18 +104,22 @@ func (c *code) runs(e extent) *runs {
 	return r
 }
 
-// primary marks the segments that begin the location's work: those with a
-// statement (all, if none has) to which no other such segment always leads. One
+// primary marks the segments that begin the location's work: those of the
+// greatest worth to which no other such segment always leads. One
 // that comes again only after another came again, every time, holds a rest of
 // the same work: the compiler computed something later, or jumps to the end of
 // the statement from there.
-func (r *runs) primary(marked bool) []bool {
+func (r *runs) primary() []bool {
 	c := r.code
 	c.loops()
 	idom := c.dominators()
-	first := map[int32]int{} // by block: its first segment with a statement
+	best := worthNone
+	for _, s := range r.segs {
+		best = max(best, s.worth)
+	}
+	first := map[int32]int{} // by block: its first segment of that worth
 	for i := len(r.segs) - 1; i >= 0; i-- {
-		if !marked || r.segs[i].stmt >= 0 {
+		if r.segs[i].worth == best {
 			first[r.segs[i].block] = i
 		}
 	}

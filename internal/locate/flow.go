@@ -14,7 +14,7 @@ func flow(g *amd64.Graph, deferReturn uint64, callee func(addr uint64) string) (
 		return nil, fmt.Errorf("the function at %#x has an indirect jump whose targets are unknown", g.Entry)
 	}
 	insts := make([]inst, len(g.Insts))
-	var grow []int32
+	var grow, slow []int32
 	for i := range g.Insts {
 		x := &g.Insts[i]
 		in := inst{PC: x.PC, Len: x.Len, Fault: x.MayFault, Idle: idle(x)}
@@ -25,8 +25,12 @@ func flow(g *amd64.Graph, deferReturn uint64, callee func(addr uint64) string) (
 		case amd64.Call, amd64.CallInd:
 			in.Call = true
 			in.Ends = len(in.Succ) == 0
-			if x.Kind == amd64.Call && strings.HasPrefix(callee(x.Target), "runtime.morestack") {
+			switch name := callee(x.Target); {
+			case x.Kind == amd64.CallInd:
+			case strings.HasPrefix(name, "runtime.morestack"):
 				grow = append(grow, int32(i))
+			case strings.HasPrefix(name, "runtime.gcWriteBarrier"):
+				slow = append(slow, int32(i))
 			}
 		case amd64.Jmp, amd64.Jcc, amd64.JmpInd, amd64.Ret, amd64.Trap:
 			in.Ends = true
@@ -40,13 +44,21 @@ func flow(g *amd64.Graph, deferReturn uint64, callee func(addr uint64) string) (
 	}
 	c := newCode(insts, entries)
 	for _, i := range grow {
-		b := c.blocks[c.blockOf[i]]
-		for k := b.first; k <= b.last; k++ {
-			c.insts[k].Grow = true
-		}
+		c.mark(i, func(x *inst) { x.Grow = true })
+	}
+	for _, i := range slow {
+		c.mark(i, func(x *inst) { x.Slow = true })
 	}
 	c.prune()
 	return c, nil
+}
+
+// mark marks all instructions of the block of instruction i.
+func (c *code) mark(i int32, set func(*inst)) {
+	b := c.blocks[c.blockOf[i]]
+	for k := b.first; k <= b.last; k++ {
+		set(&c.insts[k])
+	}
 }
 
 // Returns tells whether a function of this name can return. The compiler emits

@@ -97,7 +97,6 @@ func (f *function) extents() map[place]*extent {
 		return f.lines
 	}
 	f.lines = map[place]*extent{}
-	unmarked := map[place]*extent{} // statements of inlined calls only
 	var entry []place
 	for i := range f.code.insts {
 		x := f.code.insts[i]
@@ -115,25 +114,16 @@ func (f *function) extents() map[place]*extent {
 			if i == 0 {
 				entry = append(entry, p)
 			}
-			if !f.pos[i].stmt {
-				return
-			}
-			if innermost {
+			switch {
+			case f.pos[i].stmt && innermost:
 				e.stmt[int32(i)] = true
-				return
+			case f.pos[i].stmt:
+				e.inside[int32(i)] = true
 			}
-			u := unmarked[p]
-			if u == nil {
-				u = &extent{stmt: map[int32]bool{}}
-				unmarked[p] = u
-			}
-			u.stmt[int32(i)] = true
 		})
 	}
-	for p, u := range unmarked {
-		if e := f.lines[p]; len(e.stmt) == 0 {
-			e.stmt = u.stmt
-		}
+	for _, e := range f.lines {
+		f.guard(e)
 	}
 	return f.lines
 }
@@ -141,11 +131,31 @@ func (f *function) extents() map[place]*extent {
 func (f *function) add(p place, i int32) *extent {
 	e := f.lines[p]
 	if e == nil {
-		e = &extent{stmt: map[int32]bool{}}
+		e = &extent{stmt: map[int32]bool{}, inside: map[int32]bool{}}
 		f.lines[p] = e
 	}
 	e.insts = append(e.insts, i)
 	return e
+}
+
+// guard adds to an extent of which only the slow way of write barriers is left
+// the jumps that decide for it: the stores themselves were merged into those of
+// other lines.
+func (f *function) guard(e *extent) {
+	if slices.ContainsFunc(e.insts, func(i int32) bool { return !f.code.insts[i].Slow }) {
+		return
+	}
+	for _, i := range slices.Clone(e.insts) {
+		b := f.code.blocks[f.code.blockOf[i]]
+		for _, p := range b.preds {
+			last := f.code.blocks[p].last
+			if !slices.Contains(e.insts, last) {
+				e.insts = append(e.insts, last)
+				e.stmt[last] = true
+			}
+		}
+	}
+	slices.Sort(e.insts)
 }
 
 // extent is the extent of a place together with the idle instructions behind

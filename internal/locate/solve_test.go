@@ -52,7 +52,11 @@ func mayReach(c *code, e extent, in map[int32]bool, i int32) bool {
 // begins finds by search what the code finds by dominators and loops.
 func begins(c *code, e extent, i int32) bool {
 	segs := c.segments(e)
-	marked := func(s seg) bool { return len(e.stmt) == 0 || s.stmt >= 0 }
+	best := worthNone
+	for _, s := range segs {
+		best = max(best, s.worth)
+	}
+	marked := func(s seg) bool { return s.worth == best }
 	var own seg
 	for _, s := range segs {
 		if s.first <= i && i <= s.last {

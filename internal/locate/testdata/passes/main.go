@@ -254,8 +254,8 @@ func clamp(x int) int {
 
 func upto(n int) int {
 	t := 0                   // ?
-	for i := 0; i < n; i++ { // = 9
-		t += i // = 6
+	for i := 0; i < n; i++ { // ? the compiler runs the first pass of upto(1) itself
+		t += i // ?
 	}
 	return t // = 3
 }
@@ -291,7 +291,7 @@ func iterate(n int) int {
 		if v == 1 { // = 2
 			break // = 1
 		}
-		t -= v // = 1
+		t -= v // ? computed before the test for the break
 	}
 	return t // = 1
 }
