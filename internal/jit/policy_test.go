@@ -1,3 +1,5 @@
+//go:build linux && amd64
+
 package jit
 
 import (
@@ -74,6 +76,8 @@ func TestEveryHitIsCountedOnce(t *testing.T) {
 		{name: "count that holds", cond: truthOf(1), want: tally{passes: 1, emitted: 1}},
 		{name: "count that does not", cond: truthOf(0), want: tally{passes: 1}},
 		{name: "count without P", cond: truthOf(1), want: tally{passes: 1, emitted: 1}, setup: func(r *rig, _ *cpu) { r.onP(9) }},
+		{name: "count that does not, without P", cond: truthOf(0), want: tally{passes: 1}, setup: func(r *rig, _ *cpu) { r.onP(9) }},
+		{name: "bad condition without P", cond: badTruth(), want: tally{passes: 1, errors: 1}, setup: func(r *rig, _ *cpu) { r.onP(9) }},
 		{name: "count without stack", cond: truthOf(1), want: tally{passes: 1, errors: 1}, setup: noStack},
 	} {
 		for _, live := range lives() {

@@ -104,6 +104,10 @@ func (g *gen) eval(n *program.Node, i int) {
 	case program.OpReg:
 		g.register(n, r)
 	case program.OpXReg:
+		if n.Imm == int64(xspill) {
+			a.MovRI64(r, 0) // in Go code it is zero; here it may not be any more
+			return
+		}
 		a.MovRX(r, amd64.X(n.Imm), int(n.Type.Size()))
 	case program.OpCFA:
 		g.register(&program.Node{Type: program.U64, Reg: g.site.CFA.Reg}, r)
