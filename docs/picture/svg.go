@@ -15,7 +15,7 @@ const (
 	lineHeight = 19
 	margin     = 18
 	bar        = 34 // of the window
-	maxColumns = 118
+	maxColumns = 126
 )
 
 // line is one line of output and when it came.

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/sidelight-dev/sidelight/internal/engine"
 )
 
 // The command line is specified by the scripts below testdata/script. They run
@@ -43,7 +45,22 @@ func TestMain(m *testing.M) {
 			app.Open = openFake
 			os.Exit(app.Main(context.Background(), os.Args[1:]))
 		},
+		"sidelight-real": func() {
+			app := New()
+			app.Open = openEngine
+			app.Guard = func(args []string) error { return engine.Guard(args, os.Stdin) }
+			os.Exit(app.Main(context.Background(), os.Args[1:]))
+		},
 	})
+}
+
+// openEngine is the prober that people have.
+func openEngine(ctx context.Context, pid int, opt Options) (Prober, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return engine.Open(ctx, pid, engine.Options{Budget: opt.Budget, Log: opt.Log, Guard: []string{self, guardCommand}})
 }
 
 // withCleanup removes the targets when all tests are done.
@@ -84,7 +101,19 @@ func main() {
 	if err := os.Rename(tmp, os.Args[1]); err != nil {
 		panic(err)
 	}
-	time.Sleep(5 * time.Minute) // nothing outlives a broken test for long
+	for n := range 150_000 { // five minutes: nothing outlives a broken test for long
+		work(n, "alice")
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+var total int
+
+//go:noinline
+func work(n int, name string) {
+	if n >= 0 {
+		total += n * len(name)
+	}
 }
 `
 

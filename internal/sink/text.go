@@ -140,10 +140,17 @@ func (t *Text) line(at time.Time, name string, columns ...string) error {
 	return err
 }
 
-// end writes the closing line of a probe.
+// end writes the closing line of a probe. Only an end by the budget is news.
 func (t *Text) end(e *probe.End) error {
-	s := fmt.Sprintf("%s  %s  %s: %s\n", t.paint.Bold(Escape(e.Probe)), Escape(e.Location),
-		t.paint.Warn(string(e.Reason)), Accounting(e))
+	reason := t.paint.Good(string(e.Reason))
+	if e.Reason == probe.EndBudget {
+		reason = t.paint.Warn(string(e.Reason))
+	}
+	name, place := Escape(e.Probe), Escape(e.Location)
+	if t.opt.Named {
+		name, place = pad(name, t.width.probe), pad(place, t.width.place)
+	}
+	s := fmt.Sprintf("%s  %s  %s: %s\n", t.paint.Bold(name), place, reason, Accounting(e))
 	_, err := io.WriteString(t.w, s)
 	return err
 }
