@@ -184,3 +184,24 @@ func TestTrapHandlerYields(t *testing.T) {
 		t.Errorf("refused: earlier handler %d, rip %#x, counted %d, signal %d", previous, after, r.get(hCount), r.get(hUrged))
 	}
 }
+
+// A real int3, delivered by the kernel: the pass is counted and goes on behind
+// the trap with every register as it was.
+func TestTrapForReal(t *testing.T) {
+	r := newRig(t, 4)
+	r.catch()
+	r.assemble(func(a *amd64.Asm) {
+		site := a.PC()
+		a.Int3()
+		a.Ud2()
+		r.enter(site, a.PC(), ring.KindTrap, r.base+hCount)
+	})
+	in := r.start()
+	in.Flags = 0x8D5
+	for range 100 {
+		unchanged(t, "trap", in, r.run(in), Live{})
+	}
+	if n := r.get(hCount); n != 100 {
+		t.Errorf("counted %d of 100", n)
+	}
+}

@@ -239,7 +239,7 @@ func rtSigaction(t testing.TB, sig int, set, old *sigaction) {
 	}
 }
 
-// catch installs the resident handlers for SIGSEGV in the test process.
+// catch installs the resident handlers for SIGSEGV and SIGTRAP in the test process.
 func (r *rig) catch() {
 	r.t.Helper()
 	h, err := NewHandlers(HandlerConfig{At: r.base + rigHandlers, Words: r.base + rigWords, GStackguard0: rigOffsets.GStackguard0})
@@ -247,14 +247,21 @@ func (r *rig) catch() {
 		r.t.Fatal(err)
 	}
 	r.writeCode(rigHandlers, h.Code)
-	var old sigaction
-	rtSigaction(r.t, int(unix.SIGSEGV), nil, &old)
 	r.put(rigWords+WordTables, r.base+rigTable)
-	r.put(rigWords+WordSegv, old.Handler)
+	r.replace(unix.SIGSEGV, h.Segv, rigWords+WordSegv)
+	r.replace(unix.SIGTRAP, h.Trap, rigWords+WordTrap)
+}
+
+// replace puts a handler in the place of the runtime's, as inject does, until
+// the test ends.
+func (r *rig) replace(sig unix.Signal, handler uint64, word int) {
+	var old sigaction
+	rtSigaction(r.t, int(sig), nil, &old)
+	r.put(word, old.Handler)
 	set := old
-	set.Handler = h.Segv
-	rtSigaction(r.t, int(unix.SIGSEGV), &set, nil)
-	r.t.Cleanup(func() { rtSigaction(r.t, int(unix.SIGSEGV), &old, nil) })
+	set.Handler = handler
+	rtSigaction(r.t, int(sig), &set, nil)
+	r.t.Cleanup(func() { rtSigaction(r.t, int(sig), &old, nil) })
 }
 
 // enter puts an entry into the rig's table as the tool does.
