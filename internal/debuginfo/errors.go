@@ -38,6 +38,9 @@ func damaged(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrDamaged, fmt.Sprintf(format, args...))
 }
 
+// ignore ends a reader over damaged input with what it has so far.
+func ignore() { _ = recover() }
+
 // guard turns a panic over damaged input into an error. Readers here check
 // their bounds; this is the belt to those braces.
 func guard(err *error) {

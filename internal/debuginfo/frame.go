@@ -115,7 +115,8 @@ func parseCIE(e *buf) (*cie, error) {
 
 // CFA is the rule for the canonical frame address at pc, before the
 // instruction there runs.
-func (b *Build) CFA(pc uint64) (program.CFA, error) {
+func (b *Build) CFA(pc uint64) (c program.CFA, err error) {
+	defer guard(&err)
 	t, err := b.frameTable()
 	if err != nil {
 		return program.CFA{}, err

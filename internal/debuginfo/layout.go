@@ -13,16 +13,21 @@ type leaf struct{ off, size int64 }
 // more than a few words, and passes at most 9 in registers.
 const maxLeaves = 256
 
+// maxNesting bounds structs within structs; a damaged one may hold itself.
+const maxNesting = 16
+
 // leaves are the parts into which the compiler splits a variable of type t,
 // in order: words of strings, slices and interfaces, fields of structs,
 // elements of arrays of one element (cmd/compile/internal/ssa/decompose.go).
-func leaves(t *program.Type, base int64, out []leaf) []leaf {
-	if t == nil || t.Size == 0 || len(out) >= maxLeaves {
+func leaves(t *program.Type, base int64, out []leaf) []leaf { return split(t, base, out, 0) }
+
+func split(t *program.Type, base int64, out []leaf, depth int) []leaf {
+	if t == nil || t.Size <= 0 || len(out) >= maxLeaves || depth > maxNesting {
 		return out
 	}
 	switch t.Kind {
 	case reflect.String, reflect.Slice, reflect.Interface:
-		for off := int64(0); off < t.Size; off += 8 {
+		for off := int64(0); off < min(t.Size, 24); off += 8 {
 			out = append(out, leaf{base + off, 8})
 		}
 		return out
@@ -30,12 +35,12 @@ func leaves(t *program.Type, base int64, out []leaf) []leaf {
 		return append(out, leaf{base, t.Size / 2}, leaf{base + t.Size/2, t.Size / 2})
 	case reflect.Struct:
 		for i := range t.Fields {
-			out = leaves(t.Fields[i].Type, base+t.Fields[i].Offset, out)
+			out = split(t.Fields[i].Type, base+t.Fields[i].Offset, out, depth+1)
 		}
 		return out
 	case reflect.Array:
 		if t.Len == 1 {
-			return leaves(t.Elem, base, out)
+			return split(t.Elem, base, out, depth+1)
 		}
 	}
 	return append(out, leaf{base, t.Size})

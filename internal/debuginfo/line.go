@@ -172,7 +172,8 @@ func (b *Build) readFiles5(r *buf, u *unit, wide bool, l *lineUnit) {
 		for range r.u8() {
 			formats = append(formats, attrSpec{at: uint16(r.uleb()), form: uint16(r.uleb())})
 		}
-		for n := r.uleb(); n > 0 && r.more() && len(formats) > 0; n-- {
+		for n := r.uleb(); n > 0 && r.more(); n-- {
+			before := r.off
 			var name string
 			var dir uint64
 			for _, f := range formats {
@@ -183,6 +184,10 @@ func (b *Build) readFiles5(r *buf, u *unit, wide bool, l *lineUnit) {
 				case contentDir:
 					dir = v.u
 				}
+			}
+			if r.off == before {
+				r.bad = true
+				return
 			}
 			each(name, dir)
 		}
@@ -377,6 +382,7 @@ func (b *Build) unitOf(f *Func) (*unit, uint64) {
 // Lines are the rows of the line table in f's range, sorted by PC, at most one
 // for each PC (the last one, which is the one that holds there).
 func (b *Build) Lines(f *Func) []Row {
+	defer ignore()
 	u, _ := b.unitOf(f)
 	if u == nil {
 		return nil

@@ -142,7 +142,7 @@ func (p *pclntab) walk(off uint32, visit func(pcValue) bool) bool {
 		v.value += int32(-(d & 1) ^ d>>1)
 		v.start = v.end
 		v.end += uint64(uint32(r.uleb()))
-		if r.bad {
+		if r.bad || v.end > 1<<31 {
 			return false
 		}
 		if !visit(v) {

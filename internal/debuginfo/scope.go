@@ -108,7 +108,9 @@ func (b *Build) variable(f *Func, s *scope, d varDIE) *Variable {
 var pointer = &program.Type{Name: "unsafe.Pointer", Kind: reflect.UnsafePointer, Size: 8}
 
 // Locate says where the variable is at pc, before the instruction there runs.
-func (v *Variable) Locate(pc uint64) Loc {
+func (v *Variable) Locate(pc uint64) (l Loc) {
+	l.Why = WhyOptimised
+	defer ignore()
 	t := v.Type
 	if v.indirect {
 		t = pointer
@@ -116,7 +118,7 @@ func (v *Variable) Locate(pc uint64) Loc {
 	if t.Size == 0 {
 		return Loc{Indirect: v.indirect}
 	}
-	l := v.here(pc, t.Size)
+	l = v.here(pc, t.Size)
 	l.place(t)
 	if v.Captured && l.Why != "" {
 		if c, ok := v.inClosure(pc, t.Size); ok {

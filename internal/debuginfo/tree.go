@@ -73,6 +73,7 @@ func (b *Build) tree(f *Func) *scope {
 }
 
 func (b *Build) readTree(f *Func) *scope {
+	defer ignore()
 	u, off := b.unitOf(f)
 	if u == nil {
 		return nil

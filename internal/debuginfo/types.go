@@ -17,7 +17,9 @@ type typeCache struct {
 // typeAt reads the type whose DIE is at off. Types may be cyclic, and are
 // complete when the call returns. Never nil: what cannot be read has kind
 // Invalid.
-func (b *Build) typeAt(off uint64) *program.Type {
+func (b *Build) typeAt(off uint64) (t *program.Type) {
+	t = &program.Type{Name: "?"}
+	defer ignore()
 	b.types.mu.Lock()
 	defer b.types.mu.Unlock()
 	if b.types.byID == nil {
@@ -25,10 +27,10 @@ func (b *Build) typeAt(off uint64) *program.Type {
 	}
 	x, err := b.indexed()
 	if err != nil {
-		return &program.Type{Name: "?"}
+		return t
 	}
 	r := typeReader{b: b, x: x, types: b.types.byID}
-	t := r.read(off)
+	t = r.read(off)
 	for len(r.work) > 0 { // the insides are read breadth first: no deep recursion
 		f := r.work[len(r.work)-1]
 		r.work = r.work[:len(r.work)-1]
