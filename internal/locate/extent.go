@@ -5,7 +5,7 @@ type extent struct {
 	insts  []int32        // sorted
 	stmt   map[int32]bool // those that the line table marks as the beginning of a statement
 	inside map[int32]bool // those that it marks in a call that was inlined
-	entry  func(seg) bool // whether entering at this segment can be a pass; nil: at each
+	entry  func(seg) bool // whether entering at this segment is a pass; nil: see primary
 }
 
 // seg is a maximal run of instructions of an extent inside one block.
@@ -94,10 +94,12 @@ func (c *code) runs(e extent) *runs {
 			r.close[s.block] = i
 		}
 	}
-	r.pass = r.reaching(r.primary())
-	for i := range r.segs {
-		if e.entry != nil && !e.entry(r.segs[i]) {
-			r.pass[i] = false
+	if e.entry == nil {
+		r.pass = r.reaching(r.primary())
+	} else {
+		r.pass = make([]bool, len(r.segs))
+		for i := range r.segs {
+			r.pass[i] = e.entry(r.segs[i])
 		}
 	}
 	r.once()

@@ -1,6 +1,7 @@
 package locate
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -36,7 +37,7 @@ func testPasses(t *testing.T, gcflags string) {
 	run := step(t, b, "main.work", funcs)
 	t.Logf("%d instructions", run.steps)
 	byDefinition(t, funcs, run)
-	byReader(t, b, funcs, run)
+	byReader(t, b, funcs, run, strings.Contains(gcflags, "-N"))
 	byCall(t, b, funcs, run)
 }
 
@@ -70,7 +71,8 @@ func byDefinition(t *testing.T, funcs map[*debuginfo.Func]*function, run stepped
 var wanted = regexp.MustCompile(`// = (\d+)$`)
 
 // byReader compares the sites that Resolve finds with the numbers in the source.
-func byReader(t *testing.T, b *debuginfo.Build, funcs map[*debuginfo.Func]*function, run stepped) {
+// all: every line has code.
+func byReader(t *testing.T, b *debuginfo.Build, funcs map[*debuginfo.Func]*function, run stepped, all bool) {
 	text, err := os.ReadFile("testdata/passes/main.go")
 	if err != nil {
 		t.Fatal(err)
@@ -83,6 +85,10 @@ func byReader(t *testing.T, b *debuginfo.Build, funcs map[*debuginfo.Func]*funct
 		want, _ := strconv.Atoi(m[1])
 		at := "main.go:" + strconv.Itoa(i+1)
 		res, err := Resolve(b, at)
+		var none *NotFoundError
+		if errors.As(err, &none) && !all {
+			continue // the compiler left no code of it
+		}
 		if err != nil {
 			t.Errorf("%s: %v", at, err)
 			continue
@@ -95,7 +101,7 @@ func byReader(t *testing.T, b *debuginfo.Build, funcs map[*debuginfo.Func]*funct
 
 // byCall compares the sites of functions with the number of their calls.
 func byCall(t *testing.T, b *debuginfo.Build, funcs map[*debuginfo.Func]*function, run stepped) {
-	calls := map[string]int{"main.square": 10, "main.clamp": 5, "main.upto": 3, "main.count": 2,
+	calls := map[string]int{"main.square": 10, "main.clamp": 5, "main.upto": 3,
 		"main.closures.func1": 4, "main.total": 2, "main.total[float64]": 1, "main.(*stack).push": 3,
 		"main.recurse": 4, "main.box.area": 2, "main.(*disc).area": 2, "main.recovered": 2}
 	for name, want := range calls {

@@ -94,7 +94,11 @@ func (r *resolver) result() (*Result, error) {
 	}
 	res := &Result{Sites: r.sites}
 	slices.SortStableFunc(res.Sites, func(a, b Site) int { return compare(a.PC, b.PC) })
+	n := len(res.Sites)
 	res.Sites = slices.CompactFunc(res.Sites, func(a, b Site) bool { return a.PC == b.PC })
+	if len(res.Sites) < n {
+		r.issue(probe.IssueApproximate, fmt.Sprintf("%s: copies of it begin at one address; a pass through both is counted once", r.at))
+	}
 	for i := range r.issues {
 		res.Issues = append(res.Issues, i)
 	}

@@ -65,7 +65,24 @@ func (r *runs) solve() plan {
 		l.enter(i)
 		l.leave(i)
 	}
-	return l.read(l.net.cut())
+	p := l.read(l.net.cut())
+	if len(p.sites) == 0 {
+		return l.everyEntry()
+	}
+	return p
+}
+
+// everyEntry fires wherever a pass may be entered, for an extent in which no
+// labels lead to a site: a loop that begins with its first instruction.
+func (l *labels) everyEntry() plan {
+	p := plan{twice: true}
+	for i := range l.segs {
+		_, outside := l.before(i)
+		if at := l.place(i); at >= 0 && l.pass[i] && (!l.segs[i].start || len(outside) > 0) {
+			p.sites = append(p.sites, at)
+		}
+	}
+	return p
 }
 
 // weigh joins the two ends of a segment: the label may rise here, at the price

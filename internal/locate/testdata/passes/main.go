@@ -169,7 +169,7 @@ func recovered(s []int) (t int) {
 	}()
 	t = 3     // ?
 	t += s[0] // = 2
-	return t  // = 1
+	return t  // ?
 }
 
 //go:noinline
