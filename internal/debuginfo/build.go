@@ -37,6 +37,7 @@ type Build struct {
 	types  typeCache
 	trees  treeCache
 	rt     onceErr[*Runtime]
+	base   onceErr[uint64] // runtime.types
 }
 
 // onceErr computes a value once.

@@ -198,6 +198,9 @@ func TestRuntimeTypes(t *testing.T) {
 		checked := 0
 		for off := range x.rtypes {
 			ty := b.TypeByRuntime(off)
+			if ty.RType != off {
+				t.Errorf("%s is found at %#x, and says %#x", ty.Name, off, ty.RType)
+			}
 			raw, err := b.Bytes(base+off, 24)
 			if err != nil {
 				t.Errorf("%s (%#x): %v", ty.Name, off, err)

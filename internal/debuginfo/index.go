@@ -135,7 +135,7 @@ func (x *index) add(b *Build, d *die) {
 			x.types[d.name] = d.off
 		}
 		if d.rtype != 0 {
-			x.rtypes[d.rtype] = d.off
+			x.rtypes[b.rtypeOffset(d)] = d.off
 		}
 	}
 }

@@ -96,14 +96,7 @@ func fieldNamed(t *program.Type, name string) *program.Field {
 // TypesBase is the linked address of the runtime's type descriptors
 // (moduledata.types), from which TypeByRuntime counts; 0 if it is not known.
 func (b *Build) TypesBase() uint64 {
-	var base uint64
-	b.eachSymbol(func(name string, value, _ uint64) bool {
-		if name == "runtime.types" {
-			base = value
-		}
-		return base == 0
-	})
-	if base != 0 {
+	if base := b.typesSymbol(); base != 0 {
 		return base
 	}
 	off, err := b.fieldOffset("runtime.moduledata", "types")
@@ -115,4 +108,30 @@ func (b *Build) TypesBase() uint64 {
 		return 0
 	}
 	return b.word(g.Addr + uint64(off))
+}
+
+// typesSymbol is TypesBase as the symbol table has it; 0 without one.
+func (b *Build) typesSymbol() uint64 {
+	base, _ := b.base.get(func() (base uint64, err error) {
+		b.eachSymbol(func(name string, value, _ uint64) bool {
+			if name == "runtime.types" {
+				base = value
+			}
+			return base == 0
+		})
+		return base, nil
+	})
+	return base
+}
+
+// rtypeOffset is a type's DW_AT_go_runtime_type as an offset from TypesBase. Go
+// 1.22 writes addresses instead for the two types that its linker makes before
+// all others.
+func (b *Build) rtypeOffset(d *die) uint64 {
+	if d.name == "uintptr" || d.name == "unsafe.Pointer" {
+		if base := b.typesSymbol(); base != 0 && d.rtype >= base {
+			return d.rtype - base
+		}
+	}
+	return d.rtype
 }

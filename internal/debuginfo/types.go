@@ -57,7 +57,7 @@ func (r *typeReader) read(off uint64) *program.Type {
 	if !ok {
 		return t
 	}
-	t.Name, t.Size, t.RType = name, int64(d.byteSize), d.rtype
+	t.Name, t.Size, t.RType = name, int64(d.byteSize), r.b.rtypeOffset(&d)
 	t.Kind = kindOf(&d)
 	t.Typed = declared(name, t.Kind)
 	r.fill(t, &d, u)
