@@ -119,7 +119,7 @@ func (c *counting) sample() {
 	env.processor(a, amd64.RCX, done)
 	a.OpLoad(amd64.ADD, amd64.RCX, amd64.AtLabel(c.base), 8)
 	a.OpMemImm(amd64.ADD, amd64.At(amd64.RCX, ring.CounterEmitted), 0, 8)
-	stopClock(a, amd64.RBX)
+	stopClock(a, amd64.RBX, done)
 	a.OpStore(amd64.ADD, amd64.At(amd64.RCX, ring.CounterCycles), amd64.RBX, 8)
 	a.OpMemImm(amd64.ADD, amd64.At(amd64.RCX, ring.CounterSamples), 1, 8)
 	a.Bind(done)
@@ -139,13 +139,19 @@ func startClock(a *amd64.Asm, acc amd64.Reg) {
 	a.Op(amd64.SUB, acc, amd64.RAX, 4)
 }
 
+// interrupted is how many cycles no body takes by itself: the thread was off its
+// processor meanwhile, and one such sample would outweigh thousands.
+const interrupted = 1 << 16
+
 // stopClock makes acc the cycles since startClock less those of one reading, at
-// least 0. RAX and RDX are lost.
-func stopClock(a *amd64.Asm, acc amd64.Reg) {
+// least 0; or jumps to discard. RAX and RDX are lost.
+func stopClock(a *amd64.Asm, acc amd64.Reg, discard amd64.Label) {
 	positive := a.NewLabel()
 	a.Rdtsc()
 	a.Op(amd64.ADD, acc, amd64.RAX, 4)
 	a.JccShort(amd64.CondNS, positive)
 	a.Zero(acc)
 	a.Bind(positive)
+	a.OpImm(amd64.CMP, acc, interrupted, 4)
+	a.Jcc(amd64.CondA, discard)
 }

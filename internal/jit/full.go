@@ -295,10 +295,12 @@ func (g *gen) sampled() {
 	a := g.a
 	g.ifShared(g.restore)
 	g.aroundClock(func() {
+		discard := a.NewLabel()
 		a.Load(amd64.RCX, g.clockSlot(), 4)
-		stopClock(a, amd64.RCX)
+		stopClock(a, amd64.RCX, discard)
 		a.OpStore(amd64.ADD, g.count(ring.CounterCycles), amd64.RCX, 8)
 		a.OpMemImm(amd64.ADD, g.count(ring.CounterSamples), 1, 8)
+		a.Bind(discard)
 	})
 	a.Jmp(g.restore)
 }
