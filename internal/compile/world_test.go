@@ -1,3 +1,5 @@
+//lint:file-ignore U1000 fields are read by reflection
+
 package compile
 
 import (
