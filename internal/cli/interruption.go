@@ -25,7 +25,7 @@ func catchSignals(stdout io.Writer) *interruption {
 		readerGone: make(chan struct{}),
 		done:       make(chan struct{}),
 	}
-	ends := []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT}
+	ends := []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGTSTP}
 	if !signal.Ignored(syscall.SIGHUP) { // nohup(1) asks for that
 		ends = append(ends, syscall.SIGHUP)
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"syscall"
 	"time"
 
 	"github.com/sidelight-dev/sidelight/internal/probe"
@@ -85,7 +87,7 @@ func (r *run) drive(ctx context.Context, specs []probe.Spec) error {
 			r.interrupt(cancel)
 			ctx = context.WithoutCancel(ctx)
 		case s := <-r.stop.signals:
-			r.signal(s.String(), cancel)
+			r.signal(s, cancel)
 		case <-r.stop.readerGone:
 			r.stop.readerGone = nil
 			r.mute = true
@@ -183,9 +185,14 @@ func served(ready *probe.Ready) bool {
 
 // signal ends the session at the first signal. Later ones cannot hurry it:
 // dying now would leave the probes in the target.
-func (r *run) signal(name string, cancel context.CancelFunc) {
+func (r *run) signal(s os.Signal, cancel context.CancelFunc) {
+	if s == syscall.SIGTSTP {
+		// Asleep, it could neither end a probe in time nor keep its budget.
+		fmt.Fprintln(r.notes, "sidelight does not sleep while its probes are in; Ctrl-C takes them out and ends")
+		return
+	}
 	if r.closing {
-		fmt.Fprintf(r.notes, "%s: the probes are being removed; this takes a moment\n", name)
+		fmt.Fprintf(r.notes, "%s: the probes are being removed; this takes a moment\n", s)
 	}
 	r.interrupt(cancel)
 }

@@ -226,9 +226,9 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 // sendSignal sends a signal to the process whose pid is in a file: signal TERM
 // FILE.
 func sendSignal(ts *testscript.TestScript, neg bool, args []string) {
-	signals := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "INT": syscall.SIGINT}
+	signals := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "INT": syscall.SIGINT, "TSTP": syscall.SIGTSTP}
 	if neg || len(args) != 2 || signals[args[0]] == 0 {
-		ts.Fatalf("usage: signal TERM|HUP|INT FILE")
+		ts.Fatalf("usage: signal TERM|HUP|INT|TSTP FILE")
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(ts.ReadFile(args[1])))
 	ts.Check(err)
