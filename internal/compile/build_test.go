@@ -134,8 +134,8 @@ func TestOptimisedOut(t *testing.T) {
 		!strings.Contains(issues[0].Message, "the nearest line where it can be read is main.go:4") {
 		t.Errorf("issues %v", issues)
 	}
-	p, issues, err = compileAt(t, b, at, "", "rate > 1")
-	if err != nil || len(p.Sites) != 0 || len(issues) == 0 || !strings.Contains(issues[0].Message, "takes no probe") {
+	p, issues, err = compileAt(t, b, at, "{n}", "rate > 1")
+	if err != nil || len(p.Sites) != 0 || len(issues) != 1 || !strings.Contains(issues[0].Message, "takes no probe") {
 		t.Errorf("%+v, %v, %v", p, issues, err)
 	}
 }

@@ -155,10 +155,12 @@ func (c *compiler) site(at locate.Site) *program.Site {
 		out.Cond, ok = c.condition(s)
 	}
 	r := &recorder{b: c.b, nodes: count(out.Cond, map[*program.Node]int{})}
+	issues := c.issues
 	for _, x := range c.src.tpl.Exprs {
 		out.Captures = append(out.Captures, c.value(s, x, r))
 	}
 	if !ok {
+		c.issues = issues // the values do not matter: they were looked at for mistakes only
 		return nil
 	}
 	out.Slots = r.slots
