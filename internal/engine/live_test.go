@@ -109,7 +109,7 @@ func mark(t *testing.T, name string) string {
 	}
 	for i, line := range strings.Split(string(text), "\n") {
 		if strings.HasSuffix(line, "// mark:"+name) {
-			return fmt.Sprintf("target/main.go:%d", i+1)
+			return fmt.Sprintf("main.go:%d", i+1)
 		}
 	}
 	t.Fatalf("no mark %s", name)

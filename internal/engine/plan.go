@@ -56,6 +56,9 @@ type MistakeError struct {
 func (e *MistakeError) Error() string { return e.Err.Error() }
 func (e *MistakeError) Unwrap() error { return e.Err }
 
+// ProbeID names the mistaken probe, for those who know where it was written.
+func (e *MistakeError) ProbeID() string { return e.Probe }
+
 // planner makes plans for one build.
 type planner struct {
 	build  *debuginfo.Build
