@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -50,17 +51,29 @@ func (a *App) applyCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			specs, err := parseProbes(file, text)
+			specs, lines, err := parseProbes(file, text)
 			if err != nil {
 				return err
 			}
-			return a.observe(cmd.Context(), args[0], specs, &s)
+			err = a.observe(cmd.Context(), args[0], specs, &s)
+			var m mistake
+			if errors.As(err, &m) {
+				return &fileError{file, lines[m.ProbeID()], m.Error()}
+			}
+			return err
 		},
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "read the probes from this YAML `FILE`; - is standard input")
 	_ = cmd.MarkFlagFilename("file", "yaml", "yml")
 	s.add(cmd)
 	return cmd
+}
+
+// mistake is what the errors of a Prober implement that say which probe makes
+// no sense for the target's build.
+type mistake interface {
+	error
+	ProbeID() string
 }
 
 func readProbeFile(name string) ([]byte, error) {

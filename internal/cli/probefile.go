@@ -35,32 +35,34 @@ const maxProbes = 1000
 // parseProbes reads a probe file. The error is a *fileError that names the
 // line: the file is walked node by node, as the decoder of the YAML package
 // would speak of Go types instead.
-func parseProbes(file string, text []byte) (specs []probe.Spec, err error) {
+//
+// lines tells in which line each id's probe is.
+func parseProbes(file string, text []byte) (specs []probe.Spec, lines map[string]int, err error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(text, &doc); err != nil {
-		return nil, &fileError{file: file, msg: "this is no YAML: " + strings.TrimPrefix(err.Error(), "yaml: ") +
+		return nil, nil, &fileError{file: file, msg: "this is no YAML: " + strings.TrimPrefix(err.Error(), "yaml: ") +
 			"; mind the indentation, and quote texts with braces, colons or hashes"}
 	}
 	if len(doc.Content) == 0 {
-		return nil, &fileError{file: file, msg: "the file is empty; it begins with \"probes:\""}
+		return nil, nil, &fileError{file: file, msg: "the file is empty; it begins with \"probes:\""}
 	}
 	r := &fileReader{file: file, ids: map[string]int{}}
 	root := deref(doc.Content[0])
 	if root.Kind != yaml.MappingNode {
-		return nil, r.errorf(root, "the file begins with \"probes:\" and a list below it")
+		return nil, nil, r.errorf(root, "the file begins with \"probes:\" and a list below it")
 	}
 	list, err := r.probeList(root)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for i, n := range list.Content {
 		spec, err := r.probe(deref(n), i)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		specs = append(specs, spec)
 	}
-	return specs, nil
+	return specs, r.ids, nil
 }
 
 type fileReader struct {

@@ -9,14 +9,14 @@ import (
 )
 
 func TestParseProbes(t *testing.T) {
-	specs, err := parseProbes("f.yaml", []byte(`
+	specs, _, err := parseProbes("f.yaml", []byte(`
 defaults: &never
 probes: []
 `))
 	if err == nil {
 		t.Fatalf("unknown key accepted: %+v", specs)
 	}
-	specs, err = parseProbes("f.yaml", []byte(`
+	specs, lines, err := parseProbes("f.yaml", []byte(`
 probes:
   - id: orders
     kind: log
@@ -40,6 +40,9 @@ probes:
 			For: 90 * time.Second, Limit: 100},
 		{ID: "p2", Kind: probe.Log, At: "orders.go:42", Message: "again", For: probe.DefaultFor, Rate: probe.DefaultRate},
 		{ID: "p3", Kind: probe.Count, At: "main.(*Cart).Add", For: probe.DefaultFor},
+	}
+	if lines["orders"] != 3 || lines["p3"] != 14 {
+		t.Errorf("lines of the probes: %v", lines)
 	}
 	if len(specs) != len(want) {
 		t.Fatalf("%d probes, want %d", len(specs), len(want))
@@ -74,7 +77,7 @@ func TestParseProbesMistakes(t *testing.T) {
 		{"probes:\n- kind: count\n  at: a.go:1\n  id: ' '", `the id is empty`},
 		{"probes:\n- kind: count\n  at: a.go:1\n  id: p2\n- kind: count\n  at: a.go:2", `f.yaml:5: the id "p2" is taken by the probe in line 4`},
 	} {
-		_, err := parseProbes("f.yaml", []byte(c.text))
+		_, _, err := parseProbes("f.yaml", []byte(c.text))
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q:\n got %v\nwant %s", c.text, err, c.want)
 		}
@@ -99,7 +102,7 @@ func FuzzParseProbes(f *testing.F) {
 	f.Add("probes:\n  - &a {kind: count, at: main.f, for: 1h}\n  - *a\n")
 	f.Add("probes: &a [*a]")
 	f.Fuzz(func(t *testing.T, text string) {
-		specs, err := parseProbes("f.yaml", []byte(text))
+		specs, _, err := parseProbes("f.yaml", []byte(text))
 		if err != nil {
 			if !strings.HasPrefix(err.Error(), "f.yaml") {
 				t.Errorf("the mistake does not name its file: %v", err)
