@@ -101,3 +101,43 @@ func TestOperandBehindImmediate(t *testing.T) {
 		t.Errorf("got % x want % x", got, want)
 	}
 }
+
+func TestOperandsMoved(t *testing.T) {
+	for _, c := range []struct{ moved, plain Mem }{
+		{At(RBX, 8).Plus(-16), At(RBX, -8)},
+		{AtAddr(0x1000).Plus(0x10), AtAddr(0x1010)},
+		{At(RBX, 8).Indexed(RCX).Plus(4), AtIndex(RBX, RCX, 1, 12)},
+	} {
+		got := assemble(t, 0, func(a *Asm) { a.Load(RAX, c.moved, 8) })
+		want := assemble(t, 0, func(a *Asm) { a.Load(RAX, c.plain, 8) })
+		if !bytes.Equal(got, want) {
+			t.Errorf("got % x want % x", got, want)
+		}
+	}
+	a := NewAsm(0)
+	a.Load(RAX, AtIndex(RBX, RCX, 8, 0).Indexed(RDX), 8)
+	if _, err := a.Code(); err == nil {
+		t.Error("an operand with two indices: no error")
+	}
+}
+
+func TestPlaces(t *testing.T) {
+	a := NewAsm(0x1000)
+	l := a.NewLabel()
+	if a.Addr(l) != 0 {
+		t.Error("an unbound label has an address")
+	}
+	a.JrcxzShort(l)
+	a.Bind(l)
+	if a.Len() != 2 || a.Addr(l) != 0x1002 || a.PC() != 0x1002 {
+		t.Errorf("length %d, label %#x, pc %#x", a.Len(), a.Addr(l), a.PC())
+	}
+	if code, err := a.Code(); err != nil || !bytes.Equal(code, []byte{0xE3, 0}) {
+		t.Errorf("% x, %v", code, err)
+	}
+	for c := range Cond(16) {
+		if c.Not() == c || c.Not().Not() != c {
+			t.Errorf("condition %d", c)
+		}
+	}
+}
