@@ -85,11 +85,15 @@ func (r *run) explain(what string) string {
 		if p.Sites > 0 {
 			continue
 		}
-		line := fmt.Sprintf("%s: %s", p.Location, what)
-		for _, i := range p.Issues {
-			line += "\n  " + i.Message
+		if len(p.Issues) == 0 {
+			lines = append(lines, p.Location+": "+what)
 		}
-		lines = append(lines, line)
+		for _, i := range p.Issues {
+			if !strings.HasPrefix(i.Message, p.Location) {
+				i.Message = p.Location + ": " + i.Message
+			}
+			lines = append(lines, i.Message)
+		}
 	}
 	return strings.Join(lines, "\n")
 }
