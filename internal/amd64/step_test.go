@@ -1,0 +1,395 @@
+//go:build linux
+
+package amd64_test
+
+import (
+	"bytes"
+	"debug/elf"
+	"debug/gosym"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	. "github.com/sidelight-dev/sidelight/internal/amd64"
+)
+
+// Is what Live calls dead really dead? A copy of this test binary does some work
+// in compiled Go code, one instruction at a time, and before each of them every
+// register that is said to be dead is filled with rubbish, and so are the flags.
+// The work must come to the same result.
+
+const workEnv = "SIDELIGHT_TEST_WORK"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(workEnv) != "" {
+		runtime.LockOSThread()
+		pause()
+		result := work(3)
+		pause()
+		fmt.Print(result)
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// pause hands over to the tracer.
+func pause() {
+	if os.Getenv(workEnv) == "traced" {
+		unix.Tgkill(os.Getpid(), unix.Gettid(), unix.SIGSTOP)
+	}
+}
+
+type item struct {
+	Name  string
+	Count int
+	Rate  float64
+	Tags  map[string]int
+	Next  *item
+}
+
+func sum[T int | float64](list ...T) (total T) {
+	for _, v := range list {
+		total += v
+	}
+	return total
+}
+
+// work is a mixture of what programs do: closures, interfaces, maps, generic
+// functions, defers, recovered panics, jump tables, strings, floats.
+func work(n int) string {
+	var out bytes.Buffer
+	for i := range n {
+		it := &item{Name: fmt.Sprint("item ", i), Count: i * 7, Rate: float64(i) / 3, Tags: map[string]int{"a": i, "b": -i}}
+		it.Next = &item{Name: strings.Repeat("x", i)}
+		text, err := json.Marshal(it)
+		if err != nil {
+			return err.Error()
+		}
+		var back item
+		if err := json.Unmarshal(text, &back); err != nil {
+			return err.Error()
+		}
+		list := []int{5, 3, i, 9, -4, 12, 7, 7, 0, 33, 2, 18, -9}
+		slices.SortFunc(list, func(a, b int) int { return a - b + 0*i })
+		fmt.Fprintf(&out, "%s %v %d %x %8.3f %q\n", text, list, sum(list...), back.Count, sum(back.Rate, 1.5), back.Next.Name)
+		fmt.Fprintln(&out, base64.StdEncoding.EncodeToString(text[:9]), hex.EncodeToString(text[:5]), recovered(list, i), kind(i), strconv.Quote("é\x00\u2028"))
+	}
+	return out.String()
+}
+
+func recovered(list []int, i int) (s string) {
+	defer func() {
+		if e := recover(); e != nil {
+			s = fmt.Sprint("recovered: ", e)
+		}
+	}()
+	return strconv.Itoa(list[i*20])
+}
+
+func kind(i int) string {
+	switch i {
+	case 0:
+		return "zero"
+	case 1:
+		return "one"
+	case 2:
+		return "two"
+	case 3:
+		return "three"
+	case 4:
+		return "four"
+	case 5:
+		return "five"
+	case 6:
+		return "six"
+	case 7:
+		return "seven"
+	case 8:
+		return "eight"
+	}
+	return "many"
+}
+
+// image is the code of this binary.
+type image struct {
+	table  *gosym.Table
+	file   *elf.File
+	graphs map[uint64]*Graph
+}
+
+func openImage(t *testing.T) *image {
+	t.Helper()
+	f, err := elf.Open(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	pcln, err := f.Section(".gopclntab").Data()
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := gosym.NewTable(nil, gosym.NewLineTable(pcln, f.Section(".text").Addr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &image{table, f, map[uint64]*Graph{}}
+}
+
+func (m *image) read(addr uint64, n int) ([]byte, error) {
+	for _, s := range m.file.Sections {
+		if s.Type == elf.SHT_PROGBITS && s.Addr <= addr && addr+uint64(n) <= s.Addr+s.Size {
+			b := make([]byte, n)
+			_, err := s.ReadAt(b, int64(addr-s.Addr))
+			return b, err
+		}
+	}
+	return nil, fmt.Errorf("no data at %#x", addr)
+}
+
+func (m *image) assembly(f *gosym.Func) bool {
+	file, _, _ := m.table.PCToLine(f.Entry)
+	return strings.HasSuffix(file, ".s")
+}
+
+// graph is the flow of the compiled function at pc; nil for what no probe enters.
+func (m *image) graph(pc uint64) *Graph {
+	f := m.table.PCToFunc(pc)
+	if f == nil {
+		return nil
+	}
+	if g, ok := m.graphs[f.Entry]; ok {
+		return g
+	}
+	m.graphs[f.Entry] = nil
+	pkg := f.PackageName()
+	if pkg == "runtime" || pkg == "syscall" || pkg == "reflect" || strings.HasPrefix(pkg, "internal/") || strings.HasPrefix(pkg, "runtime/") || m.assembly(f) {
+		return nil
+	}
+	code, err := m.read(f.Entry, int(f.End-f.Entry))
+	if err != nil {
+		return nil
+	}
+	for len(code) > 0 && code[len(code)-1] == 0xCC { // padding
+		code = code[:len(code)-1]
+	}
+	ordinary := func(target uint64) bool {
+		callee := m.table.PCToFunc(target)
+		return callee != nil && (!m.assembly(callee) || strings.HasPrefix(callee.Name, "runtime.morestack"))
+	}
+	g, err := Flow(code, f.Entry, FlowOptions{Read: m.read, Ordinary: ordinary})
+	if err == nil {
+		m.graphs[f.Entry] = g
+	}
+	return m.graphs[f.Entry]
+}
+
+// rubbish fills what is dead before the instruction at the thread's pc.
+func rubbish(regs *syscall.PtraceRegs, l Live, rng *rand.Rand) {
+	place := [16]*uint64{&regs.Rax, &regs.Rcx, &regs.Rdx, &regs.Rbx, &regs.Rsp, &regs.Rbp, &regs.Rsi, &regs.Rdi,
+		&regs.R8, &regs.R9, &regs.R10, &regs.R11, &regs.R12, &regs.R13, &regs.R14, &regs.R15}
+	for _, r := range l.Regs.List() {
+		*place[r] = rng.Uint64() | 1
+	}
+	if l.FlagsDead {
+		regs.Eflags ^= rng.Uint64() & 0x8D5
+	}
+}
+
+func TestDeadRegistersAreDead(t *testing.T) {
+	want, err := run("plain", nil)
+	if err != nil || !strings.Contains(want, "recovered: ") {
+		t.Fatalf("%v: %s", err, want)
+	}
+	m := openImage(t)
+	rng := rand.New(rand.NewPCG(5, 6))
+	steps, probed, dead, flags := 0, 0, 0, 0
+	got, err := run("traced", func(pid int) error {
+		called := false
+		for ; ; steps++ {
+			var regs syscall.PtraceRegs
+			if err := syscall.PtraceGetRegs(pid, &regs); err != nil {
+				return err
+			}
+			g := m.graph(regs.Rip)
+			if g == nil && called {
+				called = false
+				if done, err := skipCall(pid, regs.Rsp); done || err != nil {
+					return err
+				}
+				continue
+			}
+			if g != nil {
+				l := g.Live(regs.Rip)
+				probed++
+				dead += l.Regs.Len()
+				if l.FlagsDead {
+					flags++
+				}
+				rubbish(&regs, l, rng)
+				if err := syscall.PtraceSetRegs(pid, &regs); err != nil {
+					return err
+				}
+				i, ok := g.Index(regs.Rip)
+				if !ok {
+					return fmt.Errorf("at %#x, inside an instruction of %#x to %#x", regs.Rip, g.Entry, g.End)
+				}
+				called = g.Insts[i].Kind == Call || g.Insts[i].Kind == CallInd
+			}
+			if done, err := step(pid); done || err != nil {
+				return err
+			}
+		}
+	})
+	if err != nil {
+		t.Fatalf("after %d steps: %v; output %q", steps, err, got)
+	}
+	if got != want {
+		t.Errorf("with rubbish in dead registers:\n%s\nwithout:\n%s", got, want)
+	}
+	t.Logf("%d steps, %d in code that takes probes; on average %.1f registers dead, flags dead at %d %%",
+		steps, probed, float64(dead)/float64(probed), 100*flags/max(probed, 1))
+	if probed < 10000 || dead < probed {
+		t.Errorf("only %d steps, %d dead registers", probed, dead)
+	}
+}
+
+// skipCall lets a function that takes no probes run to its return, whose address
+// lies at sp. The callee may call back into code that takes probes: that runs as
+// it is.
+func skipCall(pid int, sp uint64) (done bool, err error) {
+	word := make([]byte, 8)
+	if _, err := syscall.PtracePeekData(pid, uintptr(sp), word); err != nil {
+		return false, err
+	}
+	ret := uintptr(binary.LittleEndian.Uint64(word))
+	old := make([]byte, 1)
+	if _, err := syscall.PtracePeekText(pid, ret, old); err != nil {
+		return false, err
+	}
+	if _, err := syscall.PtracePokeText(pid, ret, []byte{0xCC}); err != nil {
+		return false, err
+	}
+	done, err = resume(pid, func() error { return syscall.PtraceCont(pid, 0) })
+	if err != nil {
+		return done, err
+	}
+	if _, err := syscall.PtracePokeText(pid, ret, old); err != nil || done {
+		return done, err
+	}
+	var regs syscall.PtraceRegs
+	if err := syscall.PtraceGetRegs(pid, &regs); err != nil {
+		return false, err
+	}
+	regs.Rip = uint64(ret)
+	return false, syscall.PtraceSetRegs(pid, &regs)
+}
+
+// step runs one instruction; done when the work is.
+func step(pid int) (done bool, err error) {
+	return resume(pid, func() error { return syscall.PtraceSingleStep(pid) })
+}
+
+// resume lets the thread go on until it traps; done when it stops itself.
+func resume(pid int, request func() error) (done bool, err error) {
+	for {
+		if err := request(); err != nil {
+			return false, err
+		}
+		var status syscall.WaitStatus
+		if _, err := syscall.Wait4(pid, &status, 0, nil); err != nil {
+			return false, err
+		}
+		switch {
+		case !status.Stopped():
+			return false, fmt.Errorf("ended: %v, signal %v", status.ExitStatus(), status.Signal())
+		case status.StopSignal() == syscall.SIGTRAP:
+			return false, nil
+		case status.StopSignal() == syscall.SIGSTOP:
+			return true, nil
+		case status.StopSignal() == syscall.SIGURG: // asks for preemption, which the test does without
+		default:
+			return false, fmt.Errorf("stopped by %v", status.StopSignal())
+		}
+	}
+}
+
+// run lets a copy of this binary work; trace sees it between its two pauses.
+func run(mode string, trace func(pid int) error) (string, error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var out bytes.Buffer
+	r, w, err := os.Pipe()
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), workEnv+"="+mode, "GOMAXPROCS=1", "GOGC=off", "GODEBUG=asyncpreemptoff=1")
+	cmd.Stdout, cmd.Stderr = w, w
+	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: trace != nil, Pdeathsig: syscall.SIGKILL}
+	err = cmd.Start()
+	w.Close()
+	if err != nil {
+		return "", err
+	}
+	read := make(chan struct{})
+	go func() { out.ReadFrom(r); close(read) }()
+	if trace == nil {
+		err = cmd.Wait()
+		<-read
+		return out.String(), err
+	}
+	watchdog := time.AfterFunc(2*time.Minute, func() { cmd.Process.Kill() }) // a child that loops ends the test
+	defer watchdog.Stop()
+	err = traced(cmd.Process.Pid, trace)
+	if err != nil {
+		cmd.Process.Kill()
+		syscall.PtraceDetach(cmd.Process.Pid)
+	}
+	waitErr := cmd.Wait()
+	<-read
+	if err == nil {
+		err = waitErr
+	}
+	return out.String(), err
+}
+
+func traced(pid int, trace func(pid int) error) error {
+	for {
+		var status syscall.WaitStatus
+		if _, err := syscall.Wait4(pid, &status, 0, nil); err != nil {
+			return err
+		}
+		if !status.Stopped() {
+			return fmt.Errorf("ended early: %v", status)
+		}
+		if status.StopSignal() == syscall.SIGSTOP {
+			break
+		}
+		pass := int(status.StopSignal())
+		if status.StopSignal() == syscall.SIGTRAP {
+			pass = 0
+		}
+		if err := syscall.PtraceCont(pid, pass); err != nil {
+			return err
+		}
+	}
+	if err := trace(pid); err != nil {
+		return err
+	}
+	return syscall.PtraceDetach(pid)
+}
