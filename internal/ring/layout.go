@@ -106,7 +106,7 @@ const (
 	CounterErrors     = 32 // condition could not be evaluated
 	CounterCycles     = 40 // time-stamp counter cycles of the sampled passes
 	CounterSamples    = 48 // how many passes were sampled
-	CounterTick       = 56 // byte: counts passes; when it comes to 0, the pass is sampled
+	CounterTick       = 56 // byte: counts passes; when it wraps to 0, the pass is sampled (start it near 255 to sample a rare probe early)
 )
 
 // A block: head of the ring (written by the probe), tail (written by the tool),
