@@ -164,7 +164,7 @@ func compareOne(t *testing.T, r *rig, seed int64) {
 func TestBodiesEqualTheInterpreter(t *testing.T) {
 	r := newRig(t, 4)
 	r.catch()
-	for seed := range int64(1500) {
+	for seed := range int64(600) {
 		compareOne(t, r, seed)
 	}
 }
