@@ -5,7 +5,9 @@ type extent struct {
 	insts  []int32        // sorted
 	stmt   map[int32]bool // those that the line table marks as the beginning of a statement
 	inside map[int32]bool // those that it marks in a call that was inlined
-	entry  func(seg) bool // whether entering at this segment is a pass; nil: see primary
+	// body is not nil for the body of a function, which is entered at its top only;
+	// it tells whether the loop with a given head is part of the body.
+	body func(head int32) bool
 }
 
 // seg is a maximal run of instructions of an extent inside one block.
@@ -94,13 +96,10 @@ func (c *code) runs(e extent) *runs {
 			r.close[s.block] = i
 		}
 	}
-	if e.entry == nil {
-		r.pass = r.reaching(r.primary())
-	} else {
-		r.pass = make([]bool, len(r.segs))
-		for i := range r.segs {
-			r.pass[i] = e.entry(r.segs[i])
-		}
+	first := r.primary(e.body != nil)
+	r.pass = r.reaching(first)
+	if e.body != nil {
+		r.loopBack(first, e.body)
 	}
 	r.once()
 	return r
@@ -110,8 +109,9 @@ func (c *code) runs(e extent) *runs {
 // greatest worth to which no other such segment always leads. One
 // that comes again only after another came again, every time, holds a rest of
 // the same work: the compiler computed something later, or jumps to the end of
-// the statement from there.
-func (r *runs) primary() []bool {
+// the statement from there. Of a body only the top counts: what all ways to its
+// other parts lead through, though they may be in a loop of their own.
+func (r *runs) primary(body bool) []bool {
 	c := r.code
 	c.loops()
 	idom := c.dominators()
@@ -131,11 +131,27 @@ func (r *runs) primary() []bool {
 		for d := b; primary[i] && idom[d] >= 0 && idom[d] != d; {
 			d = idom[d]
 			if _, ok := first[d]; ok {
-				primary[i] = c.again(b, d)
+				primary[i] = !body && c.again(b, d)
 			}
 		}
 	}
 	return primary
+}
+
+// loopBack unmarks the segments from which the top of a body is reached only
+// around a loop of the body.
+func (r *runs) loopBack(top []bool, own func(head int32) bool) {
+	c := r.code
+	for i, t := range r.segs {
+		if !top[i] || c.inner[t.block] != t.block || !own(t.block) {
+			continue
+		}
+		for j, s := range r.segs {
+			if j != i && c.inLoop(s.block, t.block) {
+				r.pass[j] = false
+			}
+		}
+	}
 }
 
 // reaching marks the segments from which, without leaving the extent, one of the

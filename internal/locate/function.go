@@ -255,11 +255,10 @@ func (f *function) inside(n, of int32) bool {
 	return n == of
 }
 
-// copyExtent is the code of an inlined copy. It is entered only at its top: at
-// segments that no other segment of it dominates, for the compiler moves
-// instructions of the surroundings into its middle.
+// copyExtent is the code of an inlined copy.
 func (f *function) copyExtent(n int32) extent {
 	e := extent{stmt: map[int32]bool{}}
+	e.body = func(head int32) bool { return f.ownLoop(head, n) }
 	for i := range f.code.insts {
 		if x := f.code.insts[i]; x.Void || x.Grow || !f.inside(f.node[i], n) {
 			continue
@@ -269,22 +268,22 @@ func (f *function) copyExtent(n int32) extent {
 			e.stmt[int32(i)] = true
 		}
 	}
-	idom := f.code.dominators()
-	segs := f.code.segments(e)
-	e.entry = func(s seg) bool {
-		for _, t := range segs {
-			if t.stmt < 0 && len(e.stmt) > 0 {
-				continue
-			}
-			if t.block == s.block {
-				if t.first < s.first {
-					return false
-				}
-			} else if dominates(idom, t.block, s.block) {
+	return e
+}
+
+// ownLoop tells whether the loop with this head is one of the inlined copy n
+// itself, rather than a loop around the call: no statement of other code is in it.
+func (f *function) ownLoop(head, n int32) bool {
+	c := f.code
+	for b := range c.blocks {
+		if !c.inLoop(int32(b), head) {
+			continue
+		}
+		for i := c.blocks[b].first; i <= c.blocks[b].last; i++ {
+			if f.pos[i].stmt && !c.insts[i].Idle && !f.inside(f.node[i], n) {
 				return false
 			}
 		}
-		return true
 	}
-	return e
+	return true
 }
