@@ -4,6 +4,7 @@ import (
 	"debug/buildinfo"
 	"debug/elf"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"sync"
@@ -118,6 +119,9 @@ func (b *Build) readFacts() error {
 		return nil
 	}
 	b.GoVersion, b.Main = bi.GoVersion, bi.Path
+	if versionBefore(b.GoVersion, 22) {
+		return &Error{b.Path, ErrGoVersion, fmt.Sprintf("%s built it; rebuild it with Go 1.22 or later", b.GoVersion)}
+	}
 	b.ModulePath, b.ModuleVersion = bi.Main.Path, bi.Main.Version
 	for _, s := range bi.Settings {
 		switch s.Key {

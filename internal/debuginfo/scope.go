@@ -26,6 +26,20 @@ type Variable struct {
 	fn       *Func
 	block    *scope
 	indirect bool
+	twin     *Variable // a second description of the same variable
+}
+
+// twin attaches v to the same variable in list, if it is there: the compiler
+// describes the results of functions with defers twice, and only one of the two
+// descriptions may have a place.
+func twin(list []*Variable, v *Variable) bool {
+	for _, w := range list {
+		if w.block == v.block && w.Name == v.Name && w.DeclLine == v.DeclLine && w.Type == v.Type && w.Result == v.Result {
+			v.twin, w.twin = w.twin, v
+			return true
+		}
+	}
+	return false
 }
 
 // Scope are the variables in scope at pc, of the innermost function inlined
@@ -51,7 +65,7 @@ func (b *Build) Scope(pc uint64) []*Variable {
 		s := chain[i]
 		for _, d := range s.vars {
 			v := b.variable(f, s, d)
-			if v == nil {
+			if v == nil || twin(out, v) || twin(fresh, v) {
 				continue
 			}
 			switch {
@@ -126,6 +140,11 @@ func (v *Variable) Locate(pc uint64) (l Loc) {
 		}
 	}
 	l.Indirect = v.indirect
+	if l.Why != "" && v.twin != nil {
+		if other := v.twin.Locate(pc); other.Why == "" {
+			return other
+		}
+	}
 	return l
 }
 

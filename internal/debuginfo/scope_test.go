@@ -1,0 +1,238 @@
+package debuginfo
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/sidelight-dev/sidelight/internal/program"
+	"github.com/sidelight-dev/sidelight/internal/testprog"
+)
+
+// marked finds the line of the sample that ends in "// line: name".
+func marked(t *testing.T, name string) int {
+	t.Helper()
+	text, err := os.ReadFile("testdata/sample/main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, l := range strings.Split(string(text), "\n") {
+		if strings.HasSuffix(l, "// line: "+name) {
+			return i + 1
+		}
+	}
+	t.Fatalf("no line %s", name)
+	return 0
+}
+
+// at is the first statement of a marked line in a function.
+func at(t *testing.T, b *Build, function, name string) uint64 {
+	t.Helper()
+	line := marked(t, name)
+	for _, r := range b.Lines(b.FuncNamed(function)) {
+		if r.Stmt && r.Line == line && strings.HasSuffix(r.File, "/main.go") {
+			return r.PC
+		}
+	}
+	t.Fatalf("%s has no code on line %d", function, line)
+	return 0
+}
+
+// describe shows the variables in scope: name, type, and how they are found.
+func describe(b *Build, pc uint64) string {
+	var out []string
+	for _, v := range b.Scope(pc) {
+		if strings.HasPrefix(v.Name, "~") {
+			continue
+		}
+		s := v.Name + " " + v.Type.Name
+		l := v.Locate(pc)
+		if l.Indirect {
+			s += " indirect"
+		}
+		if v.Fresh {
+			s += " fresh"
+		}
+		if l.Why != "" {
+			s += " (" + l.Why + ")"
+		}
+		out = append(out, s)
+	}
+	return strings.Join(out, ", ")
+}
+
+func TestScope(t *testing.T) {
+	eachWay(t, func(t *testing.T, b *Build, o testprog.Options) {
+		if o.GCFlags != "" {
+			return // another compiler, as far as places go
+		}
+		for _, c := range []struct{ function, line, want string }{
+			{"main.escape", "escape", "o main.Order, k int, p main.Order indirect"},
+			{"main.(*Order).Total", "shadow", "x float64, o *main.Order (optimised out), f float64, sum float64, err error, v int, x int"},
+		} {
+			if got := describe(b, at(t, b, c.function, c.line)); !sameScope(got, c.want) {
+				t.Errorf("%s:\n got %s\nwant %s", c.line, got, c.want)
+			}
+		}
+	})
+}
+
+// sameScope compares descriptions but for what a compiler may have optimised
+// away where another has not.
+func sameScope(got, want string) bool {
+	strip := func(s string) string {
+		for _, w := range []string{WhyOptimised, WhyPartly} {
+			s = strings.ReplaceAll(s, " ("+w+")", "")
+		}
+		return s
+	}
+	return strip(got) == strip(want)
+}
+
+func find(t *testing.T, b *Build, pc uint64, name string) *Variable {
+	t.Helper()
+	for _, v := range b.Scope(pc) {
+		if v.Name == name {
+			return v
+		}
+	}
+	t.Fatalf("no %s in scope at %#x: %s", name, pc, describe(b, pc))
+	return nil
+}
+
+// TestPadding: the parts of a struct behind padding are where they belong.
+func TestPadding(t *testing.T) {
+	eachWay(t, func(t *testing.T, b *Build, o testprog.Options) {
+		if o.GCFlags != "" {
+			return
+		}
+		pc := at(t, b, "main.small", "small")
+		v := find(t, b, pc, "p")
+		pos := map[int64]Piece{}
+		off := int64(0)
+		for _, p := range v.Locate(b.bodyStart(b.FuncAt(pc))).Pieces {
+			if p.Kind != Missing {
+				pos[off] = p
+			}
+			off += p.Size
+		}
+		for field, want := range map[int64]int64{0: 1, 4: 4, 8: 1, 16: 8} {
+			if pos[field].Size != want {
+				t.Errorf("field at %d: %+v", field, pos)
+			}
+		}
+		if off != 24 {
+			t.Errorf("pieces cover %d bytes", off)
+		}
+	})
+}
+
+func TestClosure(t *testing.T) {
+	eachWay(t, func(t *testing.T, b *Build, o testprog.Options) {
+		pc := at(t, b, "main.counter.func1", "closure")
+		for name, indirect := range map[string]bool{"total": true, "n": false, "d": false} {
+			v := find(t, b, pc, name)
+			if v.Type.Name != "int" || v.Locate(pc).Indirect != indirect {
+				t.Errorf("%s: %+v", name, v)
+			}
+		}
+		if o.Toolchain == "go1.22.12" || o.GCFlags != "" {
+			return // says nothing of offsets in closures
+		}
+		f := b.FuncAt(pc)
+		for name, off := range map[string]int64{"total": 8, "n": 16, "name": 24} {
+			v := find(t, b, f.Entry, name)
+			for _, pc := range []uint64{f.Entry, b.bodyStart(f)} {
+				l := v.Locate(pc)
+				if !v.Captured || !l.Readable() || l.Pieces[0].Kind != AtReg || l.Pieces[0].Reg != 2 || l.Pieces[0].Off != off {
+					t.Errorf("%s at %#x: %+v", name, pc, l)
+				}
+			}
+		}
+	})
+}
+
+// TestInlined: at a line of an inlined function its variables are in scope, not
+// the caller's, and one of which nothing is left is said to be optimised out.
+func TestInlined(t *testing.T) {
+	eachWay(t, func(t *testing.T, b *Build, o testprog.Options) {
+		if o.GCFlags != "" {
+			return
+		}
+		total := b.FuncNamed("main.(*Order).Total")
+		in := b.InlinedIn("main.area")
+		if len(in) != 1 || in[0] != total {
+			t.Fatalf("area is inlined in %v", in)
+		}
+		calls := b.Inline(total)
+		var pc uint64
+		for _, c := range calls {
+			if c.Name == "main.area" && c.CallLine == marked(t, "call") && c.Package == "main" {
+				pc = c.Ranges[0][0]
+			}
+		}
+		if pc == 0 {
+			t.Fatalf("inlined calls: %+v", calls)
+		}
+		names := map[string]bool{}
+		for _, v := range b.Scope(pc) {
+			names[v.Name] = true
+		}
+		if !names["a"] || !names["b"] || names["o"] || names["f"] {
+			t.Errorf("in scope: %s", describe(b, pc))
+		}
+	})
+}
+
+func TestReadable(t *testing.T) {
+	eachWay(t, func(t *testing.T, b *Build, o testprog.Options) {
+		checked := 0
+		for _, f := range b.Funcs() {
+			if f.Package != "main" {
+				continue
+			}
+			for _, r := range b.Lines(f) {
+				for _, v := range b.Scope(r.PC) {
+					if line, ok := b.Readable(v, r.PC); ok {
+						checked++
+						if line <= 0 || line == r.Line {
+							t.Errorf("%s is readable at line %d, seen from %d", v.Name, line, r.Line)
+						}
+					}
+				}
+			}
+		}
+		if checked == 0 {
+			t.Error("nothing is readable anywhere")
+		}
+	})
+}
+
+func TestLeaves(t *testing.T) {
+	loop := &program.Type{Name: "loop", Kind: 25, Size: 8}
+	loop.Fields = []program.Field{{Name: "self", Type: loop}}
+	if got := leaves(loop, 0, nil); len(got) != 0 {
+		t.Errorf("a struct that holds itself has leaves %v", got)
+	}
+}
+
+func TestFileFuncs(t *testing.T) {
+	eachWay(t, func(t *testing.T, b *Build, o testprog.Options) {
+		for _, f := range b.Files() {
+			if !strings.HasSuffix(f, "sample/main.go") && !strings.HasSuffix(f, "prog/main.go") {
+				continue
+			}
+			got := map[string]bool{}
+			for _, fn := range b.FileFuncs(f) {
+				got[fn.Name] = true
+			}
+			for _, name := range []string{"main.main", "main.counter.func1", "main.Sum[go.shape.int]"} {
+				if !got[name] {
+					t.Errorf("%s is not among the functions of %s", name, f)
+				}
+			}
+			return
+		}
+		t.Errorf("no main.go among %d files", len(b.Files()))
+	})
+}
