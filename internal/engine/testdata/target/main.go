@@ -3,12 +3,17 @@
 //
 //	run NAME N   run a scenario N times; answers "done NAME COUNT"
 //	spin N       start N goroutines that spin for ever; answers "done spin N"
+//	load         start a load that checks itself, for ever; answers "done load 1"
 //	exit CODE
 package main
 
 import (
 	"bufio"
+	"bytes"
+	"encoding/binary"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"runtime"
@@ -264,6 +269,9 @@ func main() {
 				go spin()
 			}
 			fmt.Println("done spin", n)
+		case "load":
+			load()
+			fmt.Println("done load 1")
 		case "exit":
 			os.Exit(n)
 		}
@@ -274,5 +282,135 @@ func spin() {
 	x := 0
 	for {
 		x += leaf(x)
+	}
+}
+
+// load keeps the process busy in many ways, and ends it when a result is wrong.
+func load() {
+	go pressure()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		broken("listen", err)
+	}
+	go serve(ln)
+	for range 4 {
+		go echo(ln.Addr().String())
+	}
+	for i := range 500 {
+		in, out := make(chan int), make(chan int)
+		go relay(in, out)
+		go bounce(i, in, out)
+	}
+	go timers()
+	go panics()
+	go grow()
+}
+
+func broken(what string, why any) {
+	fmt.Println("broken", what, why)
+	os.Exit(3)
+}
+
+//go:noinline
+func step(n int) int {
+	return n + 1 // mark:step
+}
+
+func relay(in, out chan int) {
+	for n := range in {
+		out <- step(n)
+	}
+}
+
+func bounce(i int, in, out chan int) {
+	for n := i; ; n++ {
+		in <- n
+		if got := <-out; got != n+1 {
+			broken("relay", got)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+//go:noinline
+func allot(n int) []*order {
+	list := make([]*order, n)
+	for i := range list {
+		list[i] = &order{ID: i, Qty: n} // mark:allot
+	}
+	return list
+}
+
+func pressure() {
+	for {
+		for i, o := range allot(2000) {
+			if o.ID != i || o.Qty != 2000 {
+				broken("heap", *o)
+			}
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func serve(ln net.Listener) {
+	for {
+		c, err := ln.Accept()
+		if err != nil {
+			broken("accept", err)
+		}
+		go io.Copy(c, c)
+	}
+}
+
+func echo(addr string) {
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		broken("dial", err)
+	}
+	buf := make([]byte, 8)
+	for i := uint64(0); ; i++ {
+		say := binary.LittleEndian.AppendUint64(nil, i) // mark:echo
+		if _, err := c.Write(say); err != nil {
+			broken("write", err)
+		}
+		if _, err := io.ReadFull(c, buf); err != nil || !bytes.Equal(buf, say) {
+			broken("echo", err)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func timers() {
+	for {
+		start := time.Now()
+		<-time.After(2 * time.Millisecond)
+		if time.Since(start) < 2*time.Millisecond {
+			broken("timer", time.Since(start))
+		}
+	}
+}
+
+func panics() {
+	s := "note"
+	for i := 0; ; i++ {
+		o := &order{ID: i, Note: &s}
+		if i%2 == 0 {
+			o.Note = nil
+		}
+		if got := nilDeref(o); (got == -1) != (i%2 == 0) {
+			broken("panic", got)
+		}
+		time.Sleep(100 * time.Microsecond)
+	}
+}
+
+func grow() {
+	done := make(chan int)
+	for {
+		go func() { done <- deep(300) }()
+		if got := <-done; got != 300*301/2 {
+			broken("deep", got)
+		}
+		time.Sleep(time.Millisecond)
 	}
 }
