@@ -107,6 +107,10 @@ func (p *Proc) placeBay(b *Bay) (fd int, err error) {
 // grace is how long a bay rests after its session before it is used again.
 const grace = 20 * time.Millisecond
 
+// reuseWait is how long to wait for the last threads to leave a free bay before a
+// new one is mapped: they do as soon as they get a processor.
+const reuseWait = 2 * time.Second
+
 // reusable waits until the grace is over and tells whether all threads have left
 // the bay. The handlers count as well: one may be about to send its thread there.
 func (p *Proc) reusable(info BayInfo) (bool, error) {
@@ -115,14 +119,7 @@ func (p *Proc) reusable(info BayInfo) (bool, error) {
 	}
 	code := extent{info.Base, info.Base + ring.CodeSize}
 	handlers := extent{p.resident.handlers(), p.resident.handlers() + handlersMax}
-	for range 20 {
-		ok, err := p.idle(code, handlers)
-		if ok || err != nil {
-			return ok, err
-		}
-		time.Sleep(time.Millisecond)
-	}
-	return false, nil
+	return p.idle(reuseWait, code, handlers)
 }
 
 // remap gives a free bay new control words and a new shared region.
@@ -295,15 +292,28 @@ func (b *Bay) Directory() uint64 { return b.p.resident.directory() }
 // Enter writes entries into the bay's table, before anything leads to them.
 func (b *Bay) Enter(entries []Entry) error {
 	for _, e := range entries {
-		off, raw, err := b.table.put(e)
+		off, err := b.table.put(e)
 		if err != nil {
 			return err
 		}
-		if err := b.p.WriteAt(raw, b.Base+ring.TableOff+off); err != nil {
+		at := b.Base + ring.TableOff + off
+		if err := b.p.WriteAt(e.bytes(), at+8); err != nil {
+			return err
+		}
+		if err := b.p.WriteAt(binary.LittleEndian.AppendUint64(nil, e.Key), at); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// dropTrap takes the key from the entry of a site that traps no more.
+func (b *Bay) dropTrap(addr uint64) error {
+	off, ok := b.table.drop(addr)
+	if !ok {
+		return nil
+	}
+	return b.p.WriteAt(binary.LittleEndian.AppendUint64(nil, noKey), b.Base+ring.TableOff+off)
 }
 
 // Close gives the bay back: lifeline released, marked free. Every site must have
@@ -317,6 +327,9 @@ func (b *Bay) Close() error {
 		return fmt.Errorf("%d sites are still changed", len(b.journal))
 	}
 	b.closed = true
+	for addr := range b.table.traps {
+		_ = b.dropTrap(addr)
+	}
 	h := header{state: stateFree, layout: b.Layout, base: b.Base, ended: bootTime()}
 	err := b.p.WriteAt(h.bytes(), b.Base)
 	b.unshare()

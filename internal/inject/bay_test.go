@@ -92,15 +92,12 @@ func TestTraps(t *testing.T) {
 			}
 			site, _ := symbol(t, exe, "main.deref") // push rbp; frame with a deferred call
 			site += text.Slide
-			var base uint64
-			for i := range count("INJECT_BAYS", 20) {
-				b := trapOnce(t, p, site)
-				if base == 0 {
-					base = b.Base
-				}
-				if b.Base != base {
-					t.Fatalf("round %d: another bay at %#x, not %#x", i, b.Base, base)
-				}
+			bays := make(map[uint64]bool)
+			for range count("INJECT_BAYS", 10) {
+				bays[trapOnce(t, p, site).Base] = true
+			}
+			if len(bays) > 2 { // a second one only if a thread stays in the first for seconds
+				t.Errorf("%d bays for sessions one after the other", len(bays))
 			}
 			sameText(t, p)
 			noDescriptors(t, p)
@@ -143,8 +140,10 @@ func trapOnce(t *testing.T, p *Proc, site uint64) *Bay {
 	if err := b.Patch([]Edit{{site, orig, []byte{int3}}}); err != nil {
 		t.Fatal(err)
 	}
-	for read64(t, p, plain) < 5 {
-		time.Sleep(time.Millisecond)
+	for began := time.Now(); read64(t, p, plain) < 5; time.Sleep(time.Millisecond) {
+		if time.Since(began) > 20*time.Second {
+			t.Fatalf("site %#x is not passed any more: %d of %d traps came back; threads:\n%s", site, read64(t, p, plain), read64(t, p, counter), threads(p))
+		}
 	}
 	if b.Close() == nil {
 		t.Fatal("a bay with changed sites was given back")

@@ -58,6 +58,15 @@ func busyBuild(t testing.TB, kind string) string {
 	return exe
 }
 
+func goBuild(t testing.TB, exe, dir string) {
+	t.Helper()
+	cmd := exec.Command("go", "build", "-o", exe, dir)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build %s: %v\n%s", dir, err, out)
+	}
+}
+
 // target is a child of the test.
 type target struct {
 	t   testing.TB

@@ -52,17 +52,22 @@ func (p *Proc) call(calls []Syscall) (*Reply, error) {
 	}
 	token++
 	at := r.slot(slot)
-	tid, began, err := p.borrow(at, slotSize, func(s saved) ([]byte, error) {
-		return buildStub(at, r.control(), token, calls, s)
+	reply := &Reply{}
+	tid, err := p.borrow(func(tid int) error {
+		began, err := p.divert(tid, at, slotSize, func(s saved) ([]byte, error) {
+			return buildStub(at, r.control(), token, calls, s)
+		})
+		if err != nil {
+			return err
+		}
+		r.used[slot] = tid
+		err = p.awaitDone(r.control(), token)
+		reply.Pause = time.Since(began)
+		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("remote call by thread %d: %w", tid, err)
 	}
-	r.used[slot] = tid
-	if err := p.awaitDone(r.control(), token); err != nil {
-		return nil, err
-	}
-	reply := &Reply{Pause: time.Since(began)}
 	p.longest = max(p.longest, reply.Pause)
 	return reply, p.readReply(reply, len(calls))
 }
@@ -107,9 +112,9 @@ func (p *Proc) awaitDone(control uint64, token uint32) error {
 		case d > stubWait:
 			return fmt.Errorf("the target did not finish a remote call within %v: is it stopped? (%w)", stubWait, ErrBusy)
 		case d > time.Millisecond:
-			time.Sleep(200 * time.Microsecond)
+			nap(100 * time.Microsecond)
 		default:
-			unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+			nap(10 * time.Microsecond)
 		}
 	}
 }
@@ -117,30 +122,30 @@ func (p *Proc) awaitDone(control uint64, token uint32) error {
 // borrowTries is how many rounds over the threads are made before giving up.
 const borrowTries = 50
 
-// borrow sends one thread through the stub that build makes for it, at address
-// at. It returns as soon as the thread has been let go: from then on nothing
-// more is needed of us. began is when the thread was asked to stop.
-func (p *Proc) borrow(at uint64, room int, build func(saved) ([]byte, error)) (tid int, began time.Time, err error) {
+// borrow calls send for one thread after the other until it can use one. send
+// diverts the thread (errThread: not this one) and may wait for it; from divert
+// on the target needs nothing more of us.
+func (p *Proc) borrow(send func(tid int) error) (tid int, err error) {
 	for try := range borrowTries {
 		list, err := p.candidates()
 		if err != nil {
-			return 0, began, err
+			return 0, err
 		}
 		for _, tid := range list {
-			disposable(func() { began, err = p.divert(tid, at, room, build) })
+			disposable(func() { err = send(tid) })
 			if !errors.Is(err, errThread) {
-				return tid, began, err
+				return tid, err
 			}
 		}
 		if err := p.Alive(); err != nil {
-			return 0, began, err
+			return 0, err
 		}
 		if err := p.checkStatus(); err != nil {
-			return 0, began, err
+			return 0, err
 		}
 		time.Sleep(time.Duration(try) * 200 * time.Microsecond)
 	}
-	return 0, began, p.busy()
+	return 0, p.busy()
 }
 
 // busy says why no thread could be borrowed.

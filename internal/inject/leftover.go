@@ -155,11 +155,29 @@ func (p *Proc) Clear(info BayInfo) (Cleared, error) {
 		return done, err
 	}
 	done.Sites = len(edits)
+	if err := p.dropTraps(info.Base); err != nil {
+		return done, err
+	}
 	if err := p.WriteAt(make([]byte, ring.JournalSize), info.Base+ring.JournalOff); err != nil {
 		return done, err
 	}
 	h := header{state: stateFree, layout: info.Layout, base: info.Base, ended: bootTime()}
 	return done, p.WriteAt(h.bytes(), info.Base)
+}
+
+// dropTraps takes the keys from all sites in the table of a bay: they would stand
+// before those of a later session.
+func (p *Proc) dropTraps(base uint64) error {
+	raw := make([]byte, ring.TableSize)
+	if err := p.ReadAt(raw, base+ring.TableOff); err != nil {
+		return err
+	}
+	for _, off := range trapPlaces(raw) {
+		if err := p.WriteAt(binary.LittleEndian.AppendUint64(nil, noKey), base+ring.TableOff+off); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // undo makes the edits that put a dead owner's sites back.

@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// Idle tells whether no thread is in the code [lo,hi): none executes there, and
-// no signal frame of any will return there. Threads that sleep are judged by
-// /proc, running ones are stopped one by one for a moment. false means: not now,
-// or not known now.
+// Idle tells whether no thread is in the code [lo,hi) any more, to which nothing
+// leads: none executes there, and no signal frame of any will return there.
+// Threads that sleep are judged by /proc, running ones are stopped one by one for
+// a moment. false means: not within a tenth of a second, or not known.
 func (p *Proc) Idle(lo, hi uint64) (bool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.idle(extent{lo, hi})
+	return p.idle(100*time.Millisecond, extent{lo, hi})
 }
 
 // extent is a range of addresses.
@@ -34,29 +34,31 @@ func within(a uint64, code []extent) bool {
 	return false
 }
 
-func (p *Proc) idle(code ...extent) (bool, error) {
-	// Threads born while we look come from one that was looked at or will be:
-	// list again until there is no new one.
-	seen := make(map[int]bool)
-	for {
+// idle asks for at most limit, and at least once.
+func (p *Proc) idle(limit time.Duration, code ...extent) (bool, error) {
+	// A thread that was seen outside stays outside. One that is born meanwhile is
+	// outside unless its parent was not: its parent is or will be seen, too.
+	outside := make(map[int]bool)
+	for began := time.Now(); ; time.Sleep(time.Millisecond) {
+		open := 0
 		tids, err := p.tids()
 		if err != nil {
 			return false, err
 		}
-		fresh := 0
 		for _, tid := range tids {
-			if seen[tid] {
+			if outside[tid] {
 				continue
 			}
-			seen[tid] = true
-			fresh++
-			ok, err := p.clearOf(tid, code...)
-			if err != nil || !ok {
+			open++
+			if outside[tid], err = p.clearOf(tid, code...); err != nil {
 				return false, err
 			}
 		}
-		if fresh == 0 {
+		if open == 0 {
 			return true, p.Alive()
+		}
+		if time.Since(began) > limit {
+			return false, nil
 		}
 	}
 }

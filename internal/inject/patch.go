@@ -216,6 +216,9 @@ func (b *Bay) forget(edits []Edit) error {
 		if err := b.p.WriteAt(make([]byte, ring.JournalEntry), b.journalAt(s.entry)); err != nil {
 			return err
 		}
+		if err := b.dropTrap(e.Addr); err != nil {
+			return err
+		}
 		b.free = append(b.free, s.entry)
 		delete(b.journal, e.Addr)
 	}

@@ -127,20 +127,17 @@ func refuseWrite(err error) error {
 		Cure: "see whether proc_mem.force_override or a security module restricts /proc/PID/mem", Err: err}
 }
 
-// clearWait is how long a thread may need to leave a stub.
-const clearWait = 2 * time.Second
+// clearWait is how long a thread may need to leave a stub. It does so at once when
+// it gets a processor.
+const clearWait = 5 * time.Second
 
 // awaitClear waits until no thread is in [lo,hi).
 func (p *Proc) awaitClear(lo, hi uint64) error {
-	for began := time.Now(); ; time.Sleep(time.Millisecond) {
-		ok, err := p.idle(extent{lo, hi})
-		if ok || err != nil {
-			return err
-		}
-		if time.Since(began) > clearWait {
-			return fmt.Errorf("a thread of the target stays in a stub: %w", ErrBusy)
-		}
+	ok, err := p.idle(clearWait, extent{lo, hi})
+	if err == nil && !ok {
+		err = fmt.Errorf("a thread of the target stays in a stub: %w", ErrBusy)
 	}
+	return err
 }
 
 // freeSlot returns a slot that no thread is in. Slots are used in turn, so the
@@ -175,25 +172,21 @@ func (p *Proc) bootstrap(cave cave, maps []Mapping) (uint64, error) {
 	}
 	const token = 1
 	b := bootstrap{at: cave.addr, resident: base, token: token}
-	_, began, err := p.borrow(cave.addr, cave.size, b.build)
-	if err != nil {
-		if cerr := p.cleanCave(cave); cerr != nil {
-			return 0, cerr
+	_, err = p.borrow(func(tid int) error {
+		began, err := p.divert(tid, cave.addr, cave.size, b.build)
+		if err == nil {
+			err = p.awaitBootstrap(cave, base+residentSize, token)
+			p.longest = max(p.longest, time.Since(began))
 		}
-		return 0, err
-	}
-	err = p.awaitBootstrap(cave, base+residentSize, token)
-	p.longest = max(p.longest, time.Since(began))
-	if cerr := p.cleanCave(cave); cerr != nil {
-		return 0, cerr
-	}
-	return base, err
+		return err
+	})
+	return base, errors.Join(err, p.cleanCave(cave))
 }
 
 // awaitBootstrap waits for the word in the control page, which is not there yet,
 // or for the thread to have left the cave without it.
 func (p *Proc) awaitBootstrap(cave cave, control uint64, token uint32) error {
-	for began := time.Now(); ; time.Sleep(50 * time.Microsecond) {
+	for began := time.Now(); ; nap(20 * time.Microsecond) {
 		v, err := p.done(control)
 		if err == nil && v == token {
 			return nil
@@ -204,7 +197,7 @@ func (p *Proc) awaitBootstrap(cave cave, control uint64, token uint32) error {
 		if time.Since(began) < 5*time.Millisecond {
 			continue
 		}
-		idle, err := p.idle(extent{cave.addr, cave.addr + uint64(cave.size)})
+		idle, err := p.idle(0, extent{cave.addr, cave.addr + uint64(cave.size)})
 		if err != nil {
 			return err
 		}
