@@ -45,8 +45,8 @@ const customer = "alice"
 
 // atEntry is the state in which main.handle begins, as Go's ABIInternal passes
 // its arguments: RAX, RBX, RCX, RDI, RSI, R8 and R9, and X0.
-func atEntry() *interp.State {
-	s := self()
+func atEntry(t *testing.T) *interp.State {
+	s := self(t)
 	s.Regs[0] = uint64(uintptr(unsafe.Pointer(order7)))
 	s.Regs[3] = uint64(uintptr(unsafe.Pointer(unsafe.StringData(customer))))
 	s.Regs[1] = uint64(len(customer))
@@ -96,7 +96,7 @@ func TestArguments(t *testing.T) {
 			if err != nil || len(issues) > 0 || len(p.Sites) != 1 {
 				t.Fatalf("%+v, %v, %v", p, issues, err)
 			}
-			s := atEntry()
+			s := atEntry(t)
 			if got := s.Condition(&p.Sites[0]); got != interp.Held {
 				t.Errorf("condition: %d", got)
 			}
@@ -164,7 +164,7 @@ func TestLargeValues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := self()
+	s := self(t)
 	frame := make([]byte, 4096)
 	binary.LittleEndian.PutUint64(frame[2048+99*8:], 5)
 	s.CFA = p.Sites[0].CFA

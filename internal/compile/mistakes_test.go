@@ -125,7 +125,7 @@ func FuzzCompile(f *testing.F) {
 			return
 		}
 		for i := range p.Sites {
-			self().Record(&p.Sites[i], 0, i, 0)
+			self(t).Record(&p.Sites[i], 0, i, 0)
 		}
 	})
 }
