@@ -31,10 +31,11 @@ type code struct {
 	insts   []inst
 	blocks  []block
 	blockOf []int32
-	idoms   []int32         // immediate dominators, on demand
-	inner   []int32         // by block: the head of the innermost loop around it, -1 none; on demand
-	tangled bool            // some loop has several heads; loops do not tell of it
-	outer   map[int32]int32 // by head of a loop: the head of the loop around it
+	idoms   []int32           // immediate dominators, on demand
+	inner   []int32           // by block: the head of the innermost loop around it, -1 none; on demand
+	tangled bool              // some loop has several heads; loops do not tell of it
+	bodies  map[int32][]int32 // by head of a loop: its blocks
+	outer   map[int32]int32   // by head of a loop: the head of the loop around it
 }
 
 // newCode forms the blocks. insts are sorted by PC; entries are the indices of

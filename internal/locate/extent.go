@@ -5,9 +5,7 @@ type extent struct {
 	insts  []int32        // sorted
 	stmt   map[int32]bool // those that the line table marks as the beginning of a statement
 	inside map[int32]bool // those that it marks in a call that was inlined
-	// body is not nil for the body of a function, which is entered at its top only;
-	// it tells whether the loop with a given head is part of the body.
-	body func(head int32) bool
+	body   bool           // it is the body of a function, which is entered at its top only
 }
 
 // seg is a maximal run of instructions of an extent inside one block.
@@ -96,11 +94,7 @@ func (c *code) runs(e extent) *runs {
 			r.close[s.block] = i
 		}
 	}
-	first := r.primary(e.body != nil)
-	r.pass = r.reaching(first)
-	if e.body != nil {
-		r.loopBack(first, e.body)
-	}
+	r.pass = r.reaching(r.primary(e.body))
 	r.once()
 	return r
 }
@@ -136,22 +130,6 @@ func (r *runs) primary(body bool) []bool {
 		}
 	}
 	return primary
-}
-
-// loopBack unmarks the segments from which the top of a body is reached only
-// around a loop of the body.
-func (r *runs) loopBack(top []bool, own func(head int32) bool) {
-	c := r.code
-	for i, t := range r.segs {
-		if !top[i] || c.inner[t.block] != t.block || !own(t.block) {
-			continue
-		}
-		for j, s := range r.segs {
-			if j != i && c.inLoop(s.block, t.block) {
-				r.pass[j] = false
-			}
-		}
-	}
 }
 
 // reaching marks the segments from which, without leaving the extent, one of the

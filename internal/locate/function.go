@@ -168,7 +168,13 @@ func (f *function) extent(p place) extent {
 	for _, i := range e.insts {
 		in[i] = true
 	}
-	grown := slices.Clone(e.insts)
+	e.insts = f.withQuiet(e.insts, in)
+	return e
+}
+
+// withQuiet adds the idle instructions behind a set to it.
+func (f *function) withQuiet(insts []int32, in map[int32]bool) []int32 {
+	grown := slices.Clone(insts)
 	for k := 0; k < len(grown); k++ {
 		for _, s := range f.code.insts[grown[k]].Succ {
 			if !in[s] && f.quiet(s) && f.within(s, in) {
@@ -178,8 +184,7 @@ func (f *function) extent(p place) extent {
 		}
 	}
 	slices.Sort(grown)
-	e.insts = grown
-	return e
+	return grown
 }
 
 // quiet tells whether instruction i does nothing for the statement that the
@@ -255,32 +260,46 @@ func (f *function) inside(n, of int32) bool {
 	return n == of
 }
 
-// copyExtent is the code of an inlined copy.
+// copyExtent is the code of an inlined copy, with what stands in its loops and
+// idles behind its parts.
 func (f *function) copyExtent(n int32) extent {
-	e := extent{stmt: map[int32]bool{}}
-	e.body = func(head int32) bool { return f.ownLoop(head, n) }
+	e := extent{stmt: map[int32]bool{}, body: true}
+	in := map[int32]bool{}
 	for i := range f.code.insts {
 		if x := f.code.insts[i]; x.Void || x.Grow || !f.inside(f.node[i], n) {
 			continue
 		}
+		in[int32(i)] = true
 		e.insts = append(e.insts, int32(i))
 		if f.pos[i].stmt {
 			e.stmt[int32(i)] = true
 		}
 	}
+	f.code.loops()
+	for head, blocks := range f.code.bodies {
+		if !in[f.code.blocks[head].first] || !f.ownLoop(blocks, n) {
+			continue
+		}
+		for _, b := range blocks {
+			for i := f.code.blocks[b].first; i <= f.code.blocks[b].last; i++ {
+				if !in[i] {
+					in[i] = true
+					e.insts = append(e.insts, i)
+				}
+			}
+		}
+	}
+	e.insts = f.withQuiet(e.insts, in)
 	return e
 }
 
-// ownLoop tells whether the loop with this head is one of the inlined copy n
-// itself, rather than a loop around the call: no statement of other code is in it.
-func (f *function) ownLoop(head, n int32) bool {
+// ownLoop tells whether a loop is one of the inlined copy n itself, rather than
+// a loop around the call: no statement of other code is in it.
+func (f *function) ownLoop(blocks []int32, n int32) bool {
 	c := f.code
-	for b := range c.blocks {
-		if !c.inLoop(int32(b), head) {
-			continue
-		}
+	for _, b := range blocks {
 		for i := c.blocks[b].first; i <= c.blocks[b].last; i++ {
-			if f.pos[i].stmt && !c.insts[i].Idle && !f.inside(f.node[i], n) {
+			if f.pos[i].stmt && (!c.insts[i].Idle || c.insts[i].Ends) && !f.inside(f.node[i], n) {
 				return false
 			}
 		}

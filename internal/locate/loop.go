@@ -9,6 +9,7 @@ func (c *code) loops() {
 	idom := c.dominators()
 	c.inner = make([]int32, len(c.blocks))
 	c.outer = map[int32]int32{}
+	c.bodies = map[int32][]int32{}
 	for b := range c.inner {
 		c.inner[b] = -1
 	}
@@ -55,6 +56,7 @@ func (c *code) loop(head int32, idom []int32) {
 		}
 	}
 	for b := range in {
+		c.bodies[head] = append(c.bodies[head], b)
 		if c.inner[b] < 0 {
 			c.inner[b] = head
 		}
