@@ -109,7 +109,7 @@ func (s *site) locate(v *debuginfo.Variable) place {
 
 // whyFresh is why a variable is not read on the line of its declaration: it may
 // hold what was there before.
-const whyFresh = "declared on this line and not set yet"
+const whyFresh = "declared on this line, and perhaps not set yet"
 
 // reporting is an unreadable variable that says so when it is used.
 type reporting struct {

@@ -1,12 +1,14 @@
 package probe
 
 import (
+	"bytes"
 	"encoding/hex"
 	"fmt"
 	"math"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -94,7 +96,7 @@ func (v Value) complexText() string {
 func (v Value) stringText(quoted bool) string {
 	s := Escape(string(v.Data))
 	switch {
-	case v.Type == "[]uint8" && !utf8.Valid(v.Data):
+	case v.Type == "[]uint8" && !isText(v.Data):
 		s = hex.EncodeToString(v.Data)
 	case quoted:
 		s = `"` + strings.ReplaceAll(s, `"`, `\"`) + `"`
@@ -103,6 +105,14 @@ func (v Value) stringText(quoted bool) string {
 		s += fmt.Sprintf("… (%d bytes)", v.Len)
 	}
 	return s
+}
+
+// isText tells whether bytes are likely to be text: UTF-8 without control
+// characters but for those that lay it out.
+func isText(b []byte) bool {
+	return utf8.Valid(b) && !bytes.ContainsFunc(b, func(r rune) bool {
+		return unicode.IsControl(r) && r != '\n' && r != '\t' && r != '\r'
+	})
 }
 
 func (v Value) structText() string {
