@@ -110,8 +110,13 @@ func (g *Graph) transfer(i int, s state) state {
 			return state{regs: AllRegs}
 		}
 		return state{regs: callRegs}
-	case CallInd: // through a func value or an interface: always ordinary
-		return state{regs: callRegs | inst.Reads}
+	case CallInd:
+		if inst.Mem.RIPRel || inst.Reads.Has(R15) {
+			// Through the global offset table, as code for shared libraries calls
+			// anything, duffzero included (cmd/internal/obj/x86/obj6.go, rewriteToUseGot).
+			return state{regs: AllRegs}
+		}
+		return state{regs: callRegs | inst.Reads} // a func value or an interface: always ordinary
 	case System:
 		return everything
 	}

@@ -68,6 +68,8 @@ func TestLive(t *testing.T) {
 		{"unknown callee", join(callRel, ret), FlowOptions{}, 0, true},
 		{"ordinary callee", join(callRel, ret), ordinary, Regs(R12), true},
 		{"closure", join(callRCX, ret), FlowOptions{}, Regs(R12), true},
+		{"call through R15", join([]byte{0x41, 0xFF, 0xD7}, ret), FlowOptions{}, 0, true},
+		{"call through the offset table", join([]byte{0xFF, 0x15, 0, 0, 0, 0}, ret), FlowOptions{}, 0, true},
 		{"unknown jump", jmpRAX, FlowOptions{}, 0, false},
 		{"division", join(divRCX, ret), FlowOptions{}, Regs(R12), true},
 		{"multiplication", join(mulRCX, useRDX, ret), FlowOptions{}, Regs(RDX, R12), true},
