@@ -122,6 +122,9 @@ func FuzzCompile(f *testing.F) {
 			if !errors.As(err, &e) {
 				t.Fatalf("error of type %T: %v", err, err)
 			}
+			if strings.ContainsFunc(err.Error(), func(r rune) bool { return r < ' ' && r != '\n' }) {
+				t.Fatalf("a control character in the message: %q", err)
+			}
 			return
 		}
 		for i := range p.Sites {

@@ -17,9 +17,9 @@ type Error struct {
 // Error shows the message, the text with the place marked, and the hint.
 func (e *Error) Error() string {
 	line, mark := e.excerpt()
-	s := fmt.Sprintf("%s\n    %s\n    %s", e.Msg, line, mark)
+	s := fmt.Sprintf("%s\n    %s\n    %s", string(plain(e.Msg)), line, mark)
 	if e.Hint != "" {
-		s += "\n" + e.Hint
+		s += "\n" + string(plain(e.Hint))
 	}
 	return s
 }
