@@ -2,27 +2,46 @@ package locate
 
 import (
 	"errors"
+	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/sidelight-dev/sidelight/internal/debuginfo"
+	"github.com/sidelight-dev/sidelight/internal/testprog"
 )
 
 // The sites of every line and of every function of a program fire as often as
 // the definition of a pass says, by the instructions that it executed; and, where
 // its comments say so, as often as a reader of the source counts.
 func TestSitesCountPasses(t *testing.T) {
-	for _, o := range []struct{ name, flags string }{{"default", ""}, {"unoptimised", "all=-N -l"}, {"notinlined", "all=-l"}} {
-		t.Run(o.name, func(t *testing.T) { testPasses(t, o.flags) })
+	ways := []testprog.Options{{GCFlags: "all=-N -l"}, {GCFlags: "all=-l"}, {GOAMD64: "v3"}}
+	for _, v := range testprog.Toolchains {
+		ways = append(ways, testprog.Options{Toolchain: v})
+	}
+	for _, o := range ways {
+		t.Run(o.String(), func(t *testing.T) {
+			if testing.Short() && o != (testprog.Options{}) {
+				t.Skip("short: only the plain build is stepped")
+			}
+			testOn(t, open(t, testprog.Dir(t, "testdata/passes", o)), strings.Contains(o.GCFlags, "-N"))
+		})
 	}
 }
 
-func testPasses(t *testing.T, gcflags string) {
-	b := buildPasses(t, gcflags)
+func open(t *testing.T, path string) *debuginfo.Build {
+	t.Helper()
+	b, err := debuginfo.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	return b
+}
+
+func testOn(t *testing.T, b *debuginfo.Build, all bool) {
 	funcs := map[*debuginfo.Func]*function{}
 	for _, fn := range b.Funcs() {
 		if fn.Package == "main" {
@@ -37,7 +56,7 @@ func testPasses(t *testing.T, gcflags string) {
 	run := step(t, b, "main.work", funcs)
 	t.Logf("%d instructions", run.steps)
 	byDefinition(t, funcs, run)
-	byReader(t, b, funcs, run, strings.Contains(gcflags, "-N"))
+	byReader(t, b, funcs, run, all)
 	byCall(t, b, funcs, run)
 }
 
@@ -73,29 +92,32 @@ var wanted = regexp.MustCompile(`// = (\d+)$`)
 // byReader compares the sites that Resolve finds with the numbers in the source.
 // all: every line has code.
 func byReader(t *testing.T, b *debuginfo.Build, funcs map[*debuginfo.Func]*function, run stepped, all bool) {
-	text, err := os.ReadFile("testdata/passes/main.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, line := range strings.Split(string(text), "\n") {
-		m := wanted.FindStringSubmatch(line)
-		if m == nil {
-			continue
-		}
-		want, _ := strconv.Atoi(m[1])
-		at := "main.go:" + strconv.Itoa(i+1)
-		res, err := Resolve(b, at)
-		var none *NotFoundError
-		if errors.As(err, &none) && !all {
-			continue // the compiler left no code of it
-		}
+	for _, file := range []string{"main.go", "iterate.go"} {
+		text, err := os.ReadFile("testdata/passes/" + file)
 		if err != nil {
-			t.Errorf("%s: %v", at, err)
-			continue
+			t.Fatal(err)
 		}
-		if got := run.hits(funcs, res); got != want {
-			t.Errorf("%s %s: a reader counts %d, the sites %d %v", at, strings.TrimSpace(line), want, got, res.Issues)
+		for i, line := range strings.Split(string(text), "\n") {
+			if m := wanted.FindStringSubmatch(line); m != nil {
+				want, _ := strconv.Atoi(m[1])
+				readerOf(t, b, funcs, run, fmt.Sprintf("%s:%d", file, i+1), strings.TrimSpace(line), want, all)
+			}
 		}
+	}
+}
+
+func readerOf(t *testing.T, b *debuginfo.Build, funcs map[*debuginfo.Func]*function, run stepped, at, line string, want int, all bool) {
+	res, err := Resolve(b, at)
+	var none *NotFoundError
+	if errors.As(err, &none) && !all {
+		return // the compiler left no code of it
+	}
+	if err != nil {
+		t.Errorf("%s: %v", at, err)
+		return
+	}
+	if got := run.hits(funcs, res); got != want {
+		t.Errorf("%s %s: a reader counts %d, the sites %d %v", at, line, want, got, res.Issues)
 	}
 }
 
@@ -129,16 +151,4 @@ func (s stepped) hits(funcs map[*debuginfo.Func]*function, res *Result) int {
 		}
 	}
 	return n
-}
-
-func buildPasses(t *testing.T, gcflags string) *debuginfo.Build {
-	t.Helper()
-	out := filepath.Join(t.TempDir(), "passes")
-	build(t, "testdata/passes", out, gcflags)
-	b, err := debuginfo.Open(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { b.Close() })
-	return b
 }

@@ -1,3 +1,3 @@
-module passes
+module example.com/passes
 
-go 1.23
+go 1.22
