@@ -43,7 +43,7 @@ func TestValue(t *testing.T) {
 		{"cut bytes", cut(str("\xff\xfe"), 300), `\xff\xfe… (300 bytes)`, `{"base64":"//4=","len":300,"truncated":true}`},
 		{"byte slice", Value{Shape: String, Type: "[]uint8", Data: []byte{0xff, 1}}, "ff01", `{"base64":"/wE="}`},
 		{"byte slice of text", Value{Shape: String, Type: "[]uint8", Data: []byte("a\tb")}, `a\tb`, `"a\tb"`},
-		{"byte slice of numbers", Value{Shape: String, Type: "[]uint8", Data: []byte{127, 0, 0, 1}}, "7f000001", `"\u0000\u0000\u0001"`},
+		{"byte slice of numbers", Value{Shape: String, Type: "[]uint8", Data: []byte{127, 0, 0, 1}}, "7f000001", "\"\x7f\\u0000\\u0000\\u0001\""},
 		{"struct", order, `{ID:7 Name:"al\"ice"}`, `{"ID":7,"Name":"al\"ice"}`},
 		{"empty struct", Value{Shape: Struct}, "{}", "{}"},
 		{"list", Value{Shape: List, Elems: []Value{integer(1), integer(2)}, Len: 2}, "[1 2]", "[1,2]"},
