@@ -106,6 +106,11 @@ func (p *Proc) checkTracer() error {
 }
 
 func refuseTraced(pid, tracer int) error {
+	if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", tracer)); err == nil {
+		if tgid, err := strconv.Atoi(parseStatus(text)["Tgid"]); err == nil {
+			tracer = tgid // the kernel names the thread
+		}
+	}
 	name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", tracer))
 	who := strings.TrimSpace(string(name))
 	if who == "" {

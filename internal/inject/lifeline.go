@@ -10,13 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ownerDied is what the kernel sets in the word of a robust futex when the
-// thread that holds it ends (FUTEX_OWNER_DIED).
-const ownerDied = 0x40000000
-
 // lifeline holds the robust futex at the start of the shared region: a thread of
 // ours that is locked for the purpose. When this process dies in whatever way,
-// the kernel changes the word before anything else can be relied upon, and every
+// the kernel changes the word (it adds FUTEX_OWNER_DIED) before anything else can be relied upon, and every
 // probe goes quiet.
 type lifeline struct {
 	word *uint32

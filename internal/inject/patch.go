@@ -163,10 +163,7 @@ type textEdit struct {
 // failure leaves a true picture.
 func (p *Proc) rewrite(edits []textEdit) error {
 	trap := func(e textEdit) ([]byte, int) {
-		if bytes.Equal(e.now, e.new) || e.now[0] == int3 || bytes.Equal(e.now[1:], e.new[1:]) && e.new[0] == int3 {
-			if e.now[0] != int3 && e.new[0] == int3 {
-				return []byte{int3}, 0
-			}
+		if e.now[0] == int3 || bytes.Equal(e.now, e.new) {
 			return nil, 0
 		}
 		return []byte{int3}, 0

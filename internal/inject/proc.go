@@ -264,6 +264,9 @@ func (p *Proc) Maps() ([]Mapping, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(text) == 0 { // a zombie, or a program that is being replaced
+		return nil, p.Gone()
+	}
 	return parseMaps(text)
 }
 

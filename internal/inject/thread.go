@@ -67,11 +67,13 @@ const stopWait = 100 * time.Millisecond
 // stop seizes one thread and brings it to a stop of our own making. Any other
 // kind of stop is handed on, and the thread let go (errThread).
 func (p *Proc) stop(tid int) (*stopped, error) {
+	if !p.hasThread(tid) {
+		return nil, errThread
+	}
 	if err := ptrace(unix.PTRACE_SEIZE, tid, 0, 0); err != nil {
 		return nil, p.seizeError(err)
 	}
-	// The number may have been given to another process since it was listed.
-	if err := unix.Faccessat(int(p.dir.Fd()), fmt.Sprintf("task/%d", tid), unix.F_OK, 0); err != nil {
+	if !p.hasThread(tid) { // the number was given to another process at this very moment
 		return nil, errThread
 	}
 	t := &stopped{tid: tid, since: time.Now()}
@@ -98,6 +100,11 @@ func (p *Proc) stop(tid int) (*stopped, error) {
 		t.detach(int(ws.StopSignal()))
 		return nil, errThread
 	}
+}
+
+// hasThread tells whether tid is a thread of the target.
+func (p *Proc) hasThread(tid int) bool {
+	return unix.Faccessat(int(p.dir.Fd()), fmt.Sprintf("task/%d", tid), unix.F_OK, 0) == nil
 }
 
 // wait polls, as a blocking wait has no end.

@@ -3,6 +3,7 @@
 package inject
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -144,8 +145,11 @@ func (p *Proc) waitedFor() bool {
 	}
 	for _, t := range tasks {
 		text, err := os.ReadFile("/proc/self/task/" + t.Name() + "/syscall")
-		if err != nil {
+		if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
 			continue
+		}
+		if err != nil {
+			return true
 		}
 		w, err := parseWhere(string(text))
 		if err == nil && (w.nr == unix.SYS_WAIT4 || w.nr == unix.SYS_WAITID) && !w.running {
