@@ -57,7 +57,7 @@ func (l *Loc) place(t *program.Type) {
 	}
 	parts := leaves(t, 0, nil)
 	if len(l.Pieces) > 1 {
-		l.Pieces = spread(l.Pieces, parts)
+		l.Pieces = spread(present(l.Pieces, parts), parts)
 	}
 	have := 0
 	for _, p := range parts {
@@ -73,6 +73,28 @@ func (l *Loc) place(t *program.Type) {
 	default:
 		l.Why = WhyPartly
 	}
+}
+
+// present drops pieces that stand for padding. Without optimisation the compiler
+// lists them for arguments in registers, and up to Go 1.24 too many of them
+// (ComputePadding in cmd/compile/internal/abi/abiutils.go). Such lists have a
+// place for every part; lists that lack one are made elsewhere, without padding.
+func present(pieces []Piece, parts []leaf) []Piece {
+	var out []Piece
+	for _, p := range pieces {
+		if p.Kind != Missing {
+			out = append(out, p)
+		}
+	}
+	if len(out) != len(parts) {
+		return pieces
+	}
+	for i := range out {
+		if out[i].Size != parts[i].size {
+			return pieces
+		}
+	}
+	return out
 }
 
 // spread inserts padding before each piece that would begin in it.

@@ -44,6 +44,7 @@ type Loc struct {
 const (
 	WhyOptimised = "optimised out"
 	WhyPartly    = "partly optimised out"
+	WhyUnset     = "not set yet at this place"
 )
 
 // Readable tells whether the whole variable can be read.

@@ -134,6 +134,9 @@ func (v *Variable) Locate(pc uint64) (l Loc) {
 	}
 	l = v.here(pc, t.Size)
 	l.place(t)
+	if l.Why == "" && v.unset(pc) {
+		l = Loc{Why: WhyUnset}
+	}
 	if v.Captured && l.Why != "" {
 		if c, ok := v.inClosure(pc, t.Size); ok {
 			l = c
@@ -166,6 +169,21 @@ func (v *Variable) here(pc uint64, size int64) Loc {
 		l = Loc{Pieces: []Piece{{Kind: Const, Size: size, Const: uint64(v.d.constVal)}}}
 	}
 	return l
+}
+
+// unset tells that v's place is given for the whole function (a variable that
+// lives in memory, or any without optimisation) while at pc nothing was put
+// there yet: a result at the entry, a local on the line that declares it. A
+// location list says where it begins to hold by itself.
+func (v *Variable) unset(pc uint64) bool {
+	if v.d.hasList || v.Param || v.Captured {
+		return false
+	}
+	if v.Result {
+		return v.block.own && pc <= v.b.bodyStart(v.fn)
+	}
+	row, ok := v.b.LineAt(pc)
+	return ok && v.DeclLine > 0 && row.Line == v.DeclLine
 }
 
 // inClosure finds a captured variable in the closure itself, whose address is

@@ -100,29 +100,24 @@ func find(t *testing.T, b *Build, pc uint64, name string) *Variable {
 	return nil
 }
 
-// TestPadding: the parts of a struct behind padding are where they belong.
+// TestPadding: the parts of a struct behind padding are where they belong, in
+// registers at the entry as well as later.
 func TestPadding(t *testing.T) {
 	eachWay(t, func(t *testing.T, b *Build, o testprog.Options) {
-		if o.GCFlags != "" {
-			return
-		}
-		pc := at(t, b, "main.small", "small")
-		v := find(t, b, pc, "p")
-		pos := map[int64]Piece{}
-		off := int64(0)
-		for _, p := range v.Locate(b.bodyStart(b.FuncAt(pc))).Pieces {
-			if p.Kind != Missing {
-				pos[off] = p
+		f := b.FuncNamed("main.small")
+		want := map[int64]Piece{0: {Reg: 0, Size: 1}, 4: {Reg: 3, Size: 4}, 8: {Reg: 1, Size: 1}, 16: {Reg: 7, Size: 8}}
+		for _, pc := range []uint64{f.Entry, b.bodyStart(f)} {
+			l := find(t, b, pc, "p").Locate(pc)
+			off, found := int64(0), 0
+			for _, p := range l.Pieces {
+				if w, ok := want[off]; ok && p.Kind == InReg && p.Reg == w.Reg && p.Size == w.Size {
+					found++
+				}
+				off += p.Size
 			}
-			off += p.Size
-		}
-		for field, want := range map[int64]int64{0: 1, 4: 4, 8: 1, 16: 8} {
-			if pos[field].Size != want {
-				t.Errorf("field at %d: %+v", field, pos)
+			if found != 4 || off != 24 || l.Why != "" {
+				t.Errorf("at %#x: %+v", pc, l)
 			}
-		}
-		if off != 24 {
-			t.Errorf("pieces cover %d bytes", off)
 		}
 	})
 }
@@ -235,4 +230,24 @@ func TestFileFuncs(t *testing.T) {
 		}
 		t.Errorf("no main.go among %d files", len(b.Files()))
 	})
+}
+
+// TestUnset: without optimisation places are given for the whole function; a
+// result at the entry and a local on its own line hold nothing yet.
+func TestUnset(t *testing.T) {
+	b := open(t, testprog.Dir(t, "testdata/sample", testprog.Options{GCFlags: "-N -l"}))
+	f := b.FuncNamed("main.(*Order).Total")
+	if l := find(t, b, b.bodyStart(f), "sum").Locate(b.bodyStart(f)); l.Why != WhyUnset {
+		t.Errorf("a result at the entry: %+v", l)
+	}
+	pc := at(t, b, f.Name, "call")
+	if l := find(t, b, pc, "v").Locate(pc); l.Why != WhyUnset {
+		t.Errorf("a local on the line that declares it: %+v", l)
+	}
+	pc = at(t, b, f.Name, "shadow")
+	for _, name := range []string{"v", "x", "sum"} {
+		if l := find(t, b, pc, name).Locate(pc); !l.Readable() {
+			t.Errorf("%s later: %+v", name, l)
+		}
+	}
 }
