@@ -10,6 +10,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -214,57 +215,86 @@ func TestDeadRegistersAreDead(t *testing.T) {
 	if err != nil || !strings.Contains(want, "recovered: ") {
 		t.Fatalf("%v: %s", err, want)
 	}
-	m := openImage(t)
-	rng := rand.New(rand.NewPCG(5, 6))
-	steps, probed, dead, flags := 0, 0, 0, 0
-	got, err := run("traced", func(pid int) error {
-		called := false
-		for ; ; steps++ {
-			var regs syscall.PtraceRegs
-			if err := syscall.PtraceGetRegs(pid, &regs); err != nil {
-				return err
-			}
-			g := m.graph(regs.Rip)
-			if g == nil && called {
-				called = false
-				if done, err := skipCall(pid, regs.Rsp); done || err != nil {
-					return err
-				}
-				continue
-			}
-			if g != nil {
-				l := g.Live(regs.Rip)
-				probed++
-				dead += l.Regs.Len()
-				if l.FlagsDead {
-					flags++
-				}
-				rubbish(&regs, l, rng)
-				if err := syscall.PtraceSetRegs(pid, &regs); err != nil {
-					return err
-				}
-				i, ok := g.Index(regs.Rip)
-				if !ok {
-					return fmt.Errorf("at %#x, inside an instruction of %#x to %#x", regs.Rip, g.Entry, g.End)
-				}
-				called = g.Insts[i].Kind == Call || g.Insts[i].Kind == CallInd
-			}
-			if done, err := step(pid); done || err != nil {
-				return err
-			}
-		}
-	})
+	s := &stepper{image: openImage(t), rng: rand.New(rand.NewPCG(5, 6))}
+	got, err := run("traced", s.run)
 	if err != nil {
-		t.Fatalf("after %d steps: %v; output %q", steps, err, got)
+		t.Fatalf("after %d steps: %v; output %q", s.steps, err, got)
 	}
 	if got != want {
 		t.Errorf("with rubbish in dead registers:\n%s\nwithout:\n%s", got, want)
 	}
 	t.Logf("%d steps, %d in code that takes probes; on average %.1f registers dead, flags dead at %d %%",
-		steps, probed, float64(dead)/float64(probed), 100*flags/max(probed, 1))
-	if probed < 10000 || dead < probed {
-		t.Errorf("only %d steps, %d dead registers", probed, dead)
+		s.steps, s.probed, float64(s.dead)/float64(s.probed), 100*s.flags/max(s.probed, 1))
+	if s.probed < 10000 || s.dead < s.probed {
+		t.Errorf("only %d steps, %d dead registers", s.probed, s.dead)
 	}
+}
+
+// The same with one register more shows that the test would notice.
+func TestLiveRegistersAreLive(t *testing.T) {
+	want, err := run("plain", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []Reg{RAX, RCX, RDI} {
+		s := &stepper{image: openImage(t), rng: rand.New(rand.NewPCG(5, 6)), also: Regs(r), most: 20000}
+		if got, err := run("traced", s.run); err == nil && got == want {
+			t.Errorf("rubbish in %s at every step changes nothing", RegName(r))
+		}
+	}
+}
+
+// stepper fills dead registers before each step.
+type stepper struct {
+	*image
+	rng  *rand.Rand
+	also RegSet // registers to fill although they may be live
+	most int    // steps; 0 no limit
+
+	steps, probed, dead, flags int
+}
+
+func (s *stepper) run(pid int) error {
+	called := false
+	for ; s.most == 0 || s.steps < s.most; s.steps++ {
+		var regs syscall.PtraceRegs
+		if err := syscall.PtraceGetRegs(pid, &regs); err != nil {
+			return err
+		}
+		g := s.graph(regs.Rip)
+		if g == nil && called {
+			called = false
+			if done, err := skipCall(pid, regs.Rsp); done || err != nil {
+				return err
+			}
+			continue
+		}
+		if g != nil {
+			i, ok := g.Index(regs.Rip)
+			if !ok {
+				return fmt.Errorf("at %#x, inside an instruction of %#x to %#x", regs.Rip, g.Entry, g.End)
+			}
+			called = g.Insts[i].Kind == Call || g.Insts[i].Kind == CallInd
+			s.fill(&regs, g.Live(regs.Rip))
+			if err := syscall.PtraceSetRegs(pid, &regs); err != nil {
+				return err
+			}
+		}
+		if done, err := step(pid); done || err != nil {
+			return err
+		}
+	}
+	return errors.New("too many steps")
+}
+
+func (s *stepper) fill(regs *syscall.PtraceRegs, l Live) {
+	s.probed++
+	s.dead += l.Regs.Len()
+	if l.FlagsDead {
+		s.flags++
+	}
+	l.Regs |= s.also
+	rubbish(regs, l, s.rng)
 }
 
 // skipCall lets a function that takes no probes run to its return, whose address
@@ -353,7 +383,7 @@ func run(mode string, trace func(pid int) error) (string, error) {
 		<-read
 		return out.String(), err
 	}
-	watchdog := time.AfterFunc(2*time.Minute, func() { cmd.Process.Kill() }) // a child that loops ends the test
+	watchdog := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() }) // a child that loops ends the test
 	defer watchdog.Stop()
 	err = traced(cmd.Process.Pid, trace)
 	if err != nil {
