@@ -84,18 +84,6 @@ func (c *Clock) Nanoseconds(cycles float64) float64 {
 	return cycles * c.rate
 }
 
-// Overhead is how many cycles two readings of the counter in a row are apart:
-// what a timed pass pays for being timed.
-func Overhead() uint64 {
-	least := ^uint64(0)
-	for range 64 {
-		a := Counter()
-		b := Counter()
-		least = min(least, b-a)
-	}
-	return least
-}
-
 // UnstableError says that the counter of this machine is no clock.
 type UnstableError struct{ Missing string }
 

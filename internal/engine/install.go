@@ -230,6 +230,7 @@ func (s *Session) writeTrampolines(l *live) error {
 // switchOn sets the controls of all probes: from now on whoever comes to a
 // trampoline is counted.
 func (s *Session) switchOn(l *live) error {
+	l.reader.sampleSoon()
 	for i, pl := range l.plan.probes {
 		b := make([]byte, ring.ControlSize)
 		b[ring.ControlState] = 1

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"time"
 
-	"github.com/sidelight-dev/sidelight/internal/clock"
 	"github.com/sidelight-dev/sidelight/internal/decode"
 	"github.com/sidelight-dev/sidelight/internal/probe"
 	"github.com/sidelight-dev/sidelight/internal/ring"
@@ -19,7 +18,7 @@ const (
 // run watches the installed probes until the last has ended.
 func (s *Session) run(l *live) {
 	defer close(s.stopped)
-	w := &watch{s: s, l: l, decoder: s.decoder(l.plan), overhead: float64(clock.Overhead())}
+	w := &watch{s: s, l: l, decoder: s.decoder(l.plan)}
 	poll, check := time.NewTicker(pollEvery), time.NewTicker(checkEvery)
 	defer poll.Stop()
 	defer check.Stop()
@@ -44,13 +43,12 @@ func (s *Session) run(l *live) {
 
 // watch carries out what the machine decides.
 type watch struct {
-	s        *Session
-	l        *live
-	decoder  *decode.Decoder
-	overhead float64 // cycles that timing a pass adds to it
-	lost     bool    // the target is gone
-	traps    []uint64
-	seen     time.Duration // longest pause so far
+	s       *Session
+	l       *live
+	decoder *decode.Decoder
+	lost    bool // the target is gone
+	traps   []uint64
+	seen    time.Duration // longest pause so far
 }
 
 // hits passes on what the rings hold, unless the reader is far behind.
@@ -76,7 +74,7 @@ func (w *watch) totals() []Totals {
 	w.readTraps()
 	for i := range totals {
 		t := &totals[i]
-		t.Cycles = w.s.clock.Nanoseconds(max(0, t.Cycles-w.overhead*float64(t.Samples)))
+		t.Cycles = w.s.clock.Nanoseconds(t.Cycles)
 		for k, site := range w.l.sites {
 			if site.w.uses(i) > 0 && k < len(w.traps) {
 				t.Traps += w.traps[k]

@@ -1,3 +1,14 @@
+// Package engine is the life of the probes of one process.
+//
+// Specs come in; reports, hits, counts and ends go out as events, to cli and the
+// sinks behind it. On the way down it lets locate find the sites, compile make
+// programs, patch and jit make the code of trampolines, and inject put them into
+// the target; on the way up it reads the memory that the target shares and lets
+// decode make hits of the records.
+//
+// What becomes of a probe is decided by a pure machine (life.go); everything
+// else here carries out what it says. A second process, the guard, takes the
+// probes out when this one dies.
 package engine
 
 import (
@@ -170,11 +181,11 @@ type refusedError struct{ error }
 func (e refusedError) Refused() bool { return true }
 func (e refusedError) Unwrap() error { return e.error }
 
-// refusal marks those errors of inject and debuginfo that are refusals.
+// refusal marks a text that something else changes as a refusal. inject's own
+// refusals say it themselves.
 func refusal(err error) error {
-	var refused *inject.RefusedError
 	var changed *inject.ChangedError
-	if errors.As(err, &refused) || errors.As(err, &changed) {
+	if errors.As(err, &changed) {
 		return refusedError{err}
 	}
 	return err

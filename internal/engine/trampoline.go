@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/sidelight-dev/sidelight/internal/inject"
 	"github.com/sidelight-dev/sidelight/internal/jit"
 	"github.com/sidelight-dev/sidelight/internal/patch"
@@ -32,6 +34,9 @@ type place struct {
 // number of the window's counter of traps.
 func (p *place) trampoline(w *window, at uint64, trap int) (*trampoline, error) {
 	t := &trampoline{at: at}
+	if err := p.ask(t, w); err != nil {
+		return nil, err
+	}
 	next := 0
 	for i := range w.Insts {
 		for ; next < len(w.points) && w.points[next].inst == i; next++ {
@@ -58,6 +63,23 @@ func (p *place) trampoline(w *window, at uint64, trap int) (*trampoline, error) 
 	t.entries = append(t.entries, inject.Entry{Key: w.Addr + p.slide, Target: at, Kind: ring.KindTrap,
 		Counter: p.env.Control + uint64(ring.TrapCountOff+8*trap)})
 	return t, nil
+}
+
+// ask lets the goroutine yield at the site before the bodies run, where one of
+// them records: a pending preemption would make it drop its record.
+func (p *place) ask(t *trampoline, w *window) error {
+	logs := slices.ContainsFunc(w.points, func(pt point) bool { return p.plan.probes[pt.probe].program.Log })
+	if !logs {
+		return nil
+	}
+	first := w.points[0]
+	code, err := jit.Ask(p.env, jit.Live{FreeRegs: first.live.Regs, FlagsDead: first.live.FlagsDead}, t.here())
+	if err != nil {
+		return err
+	}
+	t.code = append(t.code, code.Bytes...)
+	t.entries = append(t.entries, inject.Entry{Key: code.Trap, Target: code.On, Kind: ring.KindYield, Counter: w.Addr + p.slide})
+	return nil
 }
 
 // body appends the code of one probe at one site.

@@ -75,7 +75,7 @@ var rooms = map[string][]string{
 	"demo/shop": {},
 	"picture":   {},
 	"cli":       {"demo", "engine", "probe", "sink", "target"},
-	"sidelight": {"cli"},
+	"sidelight": {"cli", "engine"},
 	"bench":     {"engine", "probe", "testprog"},
 }
 

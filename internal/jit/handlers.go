@@ -176,7 +176,7 @@ func (h *handlers) trap() amd64.Label {
 	a := h.a
 	a.Align(16, 0xCC)
 	entry := a.Here()
-	through, unknown := a.NewLabel(), a.NewLabel()
+	through, unknown, asked := a.NewLabel(), a.NewLabel(), a.NewLabel()
 	a.OpMemImm(amd64.CMP, amd64.At(amd64.RSI, siCode), siKernel, 4)
 	a.Jcc(amd64.CondNE, through)
 	a.Load(amd64.RAX, amd64.At(amd64.RDX, uctxRIP), 8)
@@ -184,10 +184,16 @@ func (h *handlers) trap() amd64.Label {
 	a.Call(h.finder())
 	a.Test(amd64.R8, amd64.R8, 8)
 	a.Jcc(amd64.CondE, unknown)
+	a.OpMemImm(amd64.CMP, amd64.At(amd64.R8, 16), ring.KindYield, 8)
+	a.Jcc(amd64.CondE, asked)
 	a.OpMemImm(amd64.CMP, amd64.At(amd64.R8, 16), ring.KindTrap, 8)
 	a.Jcc(amd64.CondNE, through)
 	h.yield()
 	h.enter()
+	a.Bind(asked)
+	a.Load(amd64.RAX, amd64.At(amd64.R8, 24), 8)
+	h.yield()
+	h.goOn()
 	a.Bind(unknown)
 	h.rerun(through)
 	a.Bind(through)
@@ -204,6 +210,12 @@ func (h *handlers) enter() {
 	a.Jcc(amd64.CondE, uncounted)
 	a.LockOpImm(amd64.ADD, amd64.At(amd64.RCX, 0), 1, 8)
 	a.Bind(uncounted)
+	h.goOn()
+}
+
+// goOn continues at the target of entry R8.
+func (h *handlers) goOn() {
+	a := h.a
 	a.Load(amd64.RCX, amd64.At(amd64.R8, 8), 8)
 	a.Store(amd64.At(amd64.RDX, uctxRIP), amd64.RCX, 8)
 	a.Ret()

@@ -80,6 +80,10 @@ const (
 	KindDisplaced = 2
 	// KindFixup: key is a load of a probe; a fault there goes on at target.
 	KindFixup = 3
+	// KindYield: key is an int3 that a trampoline runs when the runtime asks for
+	// preemption; counter is the site, where the runtime gets the chance; if it does
+	// not take it, go on at target.
+	KindYield = 4
 )
 
 // Control is the block of words of one probe in the control region, written by
