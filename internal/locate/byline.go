@@ -27,12 +27,6 @@ func (r *resolver) line(loc location) error {
 
 // lineIn adds the sites of a line in one function.
 func (r *resolver) lineIn(fn *debuginfo.Func, file string, line int) {
-	if refusedFile(file) && forbidden(fn) == "" {
-		if r.fileOf(fn) == file { // the runtime's code under another package's name
-			r.refuse(whyRuntime)
-			return
-		}
-	}
 	f, ok := r.load(fn)
 	if !ok {
 		return

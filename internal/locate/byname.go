@@ -127,7 +127,10 @@ func (r *resolver) names(q query) (found, error) {
 	}
 	switch len(means) {
 	case 0:
-		return got, r.unknown(q)
+		if got = r.twins(q, got); len(got.own) == 0 {
+			return got, r.unknown(q)
+		}
+		return got, nil
 	case 1:
 		return r.twins(q, got), nil
 	}
@@ -140,27 +143,54 @@ func (r *resolver) names(q query) (found, error) {
 }
 
 // twins adds the copies of a closure that the compiler made when it inlined the
-// function around it: main.g.f.func1 is main.f.func1 once more. They begin at
-// the same line of the same file.
+// function around it: main.g.f.func2 may be main.f.func1 once more. They begin
+// at the same line of the same file.
 func (r *resolver) twins(q query, got found) found {
-	rest := ""
-	for _, name := range append(got.inlined, namesOf(got.own)...) {
-		rest = splitName(name).rest
-	}
-	if !strings.Contains(rest, ".func") || len(got.own) == 0 {
+	dot := strings.LastIndexByte(q.text, '.')
+	stem := strings.TrimRight(q.text, "0123456789")
+	if dot < 0 || !strings.HasSuffix(stem, ".func") && !strings.HasSuffix(stem, ".") && !strings.HasSuffix(stem, "-range") {
 		return got
 	}
-	first := got.own[0]
+	first := r.copyOf(q, got)
+	if first == nil {
+		return got
+	}
 	file := r.fileOf(first)
+	rest := strings.TrimRight(splitName(first.Name).rest, "0123456789")
+	if len(got.own) == 0 { // rest names the copy: what was asked for is its end
+		rest = strings.TrimRight(splitName(q.text).rest, "0123456789")
+	}
 	for _, fn := range r.build.Funcs() {
 		if fn.StartLine != first.StartLine || slices.Contains(got.own, fn) {
 			continue
 		}
-		if flat, _ := withoutArgs(fn.Name); strings.HasSuffix(flat, "."+rest) && r.fileOf(fn) == file {
-			got.own = append(got.own, fn)
+		flat, _ := withoutArgs(fn.Name)
+		if strings.HasSuffix(strings.TrimRight(flat, "0123456789"), "."+rest) && r.fileOf(fn) == file {
+			if n := splitName(fn.Name); len(n.rest) > len(rest)+len("0") && !strings.HasPrefix(n.rest, rest) {
+				got.own = append(got.own, fn)
+			}
 		}
 	}
 	return got
+}
+
+// copyOf is one function with the code of the closure that was asked for: itself,
+// or where nothing is left of it, a copy in a function around it.
+func (r *resolver) copyOf(q query, got found) *debuginfo.Func {
+	if len(got.own) > 0 {
+		return got.own[0]
+	}
+	asked := splitName(q.text)
+	for _, fn := range r.build.Funcs() {
+		if !strings.HasSuffix(fn.Name, asked.rest) {
+			continue
+		}
+		n := splitName(fn.Name)
+		if strings.HasSuffix(n.rest, "."+asked.rest) && matchPath(n.pkg, asked.pkg) != matchNone {
+			return fn
+		}
+	}
+	return nil
 }
 
 func namesOf(fns []*debuginfo.Func) []string {

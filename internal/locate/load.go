@@ -10,7 +10,11 @@ import (
 // load reads a function of the build. false: it takes no probe, or its code is
 // not understood; the resolver has noted why.
 func (r *resolver) load(fn *debuginfo.Func) (*function, bool) {
-	if why := forbidden(fn); why != "" {
+	why := forbidden(fn)
+	if why == "" {
+		why = lent(r.build, fn)
+	}
+	if why != "" {
 		r.refuse(why)
 		return nil, false
 	}

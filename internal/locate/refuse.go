@@ -71,6 +71,24 @@ func Refused(f *debuginfo.Func) (why string) {
 	return ""
 }
 
+// RefusedIn is Refused with a look at the build's line table: the runtime defines
+// functions for other packages under their names (time.Sleep,
+// reflect.typedmemmove, sync.runtime_Semacquire); their file tells.
+func RefusedIn(b *debuginfo.Build, f *debuginfo.Func) (why string) {
+	if why := Refused(f); why != "" {
+		return why
+	}
+	return lent(b, f)
+}
+
+// lent tells of a function of the runtime under another package's name.
+func lent(b *debuginfo.Build, f *debuginfo.Func) string {
+	if rows := b.Lines(f); len(rows) > 0 && refusedFile(rows[0].File) {
+		return whyRuntime
+	}
+	return ""
+}
+
 // forbidden is Refused without the wrappers: a function that was inlined into a
 // wrapper is probed there.
 func forbidden(f *debuginfo.Func) string {
@@ -93,9 +111,7 @@ func refusedPackage(path string) bool {
 		strings.HasPrefix(path, "runtime/internal/")
 }
 
-// refusedFile tells whether a source file is one of a refused package. The
-// runtime defines functions for other packages under their names
-// (sync.runtime_Semacquire, time.Sleep, reflect.typedmemmove); their file tells.
+// refusedFile tells whether a source file is one of a refused package.
 func refusedFile(file string) bool {
 	slash := strings.LastIndexByte(file, '/')
 	if slash < 0 {
