@@ -16,7 +16,7 @@ import (
 type Reply struct {
 	Results []int64       // of each system call; -4095 … -1 are error numbers
 	Scratch []byte        // the scratch area as the calls left it
-	Pause   time.Duration // from the order to stop until the thread was on its own way again
+	Pause   time.Duration // how long a thread was kept from running: see divert
 }
 
 // Err returns the error of call i, or nil.
@@ -54,7 +54,7 @@ func (p *Proc) call(calls []Syscall) (*Reply, error) {
 	at := r.slot(slot)
 	reply := &Reply{}
 	tid, err := p.borrow(func(tid int) error {
-		began, err := p.divert(tid, at, slotSize, func(s saved) ([]byte, error) {
+		h, err := p.divert(tid, at, slotSize, func(s saved) ([]byte, error) {
 			return buildStub(at, r.control(), token, calls, s)
 		})
 		if err != nil {
@@ -62,7 +62,7 @@ func (p *Proc) call(calls []Syscall) (*Reply, error) {
 		}
 		r.used[slot] = tid
 		err = p.awaitDone(r.control(), token)
-		reply.Pause = time.Since(began)
+		reply.Pause = h.pause()
 		return err
 	})
 	if err != nil {
@@ -158,10 +158,10 @@ func (p *Proc) busy() error {
 }
 
 // divert stops thread tid, writes its stub and sends it there.
-func (p *Proc) divert(tid int, at uint64, room int, build func(saved) ([]byte, error)) (time.Time, error) {
+func (p *Proc) divert(tid int, at uint64, room int, build func(saved) ([]byte, error)) (held, error) {
 	t, err := p.stop(tid)
 	if err != nil {
-		return time.Time{}, err
+		return held{}, err
 	}
 	regs, s, err := t.capture()
 	if err == nil {
@@ -172,8 +172,9 @@ func (p *Proc) divert(tid int, at uint64, room int, build func(saved) ([]byte, e
 	}
 	if err != nil {
 		t.detach(0)
-		return t.since, err
+		return held{}, err
 	}
+	h := held{asleep: int64(regs.Orig_rax) >= 0, since: t.since}
 	code, err := build(s)
 	if err == nil && len(code) > room {
 		err = fmt.Errorf("a stub of %d bytes does not fit in %d", len(code), room)
@@ -186,8 +187,24 @@ func (p *Proc) divert(tid int, at uint64, room int, build func(saved) ([]byte, e
 		regs.Orig_rax = math.MaxUint64 // nothing for the kernel to restart: the stub's way back does it
 		err = t.setRegs(&regs)
 	}
-	t.detach(0)
-	return t.since, err
+	h.stopped = t.detach(0)
+	return h, err
+}
+
+// held tells how long a borrowed thread was kept from its own work. One that
+// slept in a system call loses nothing while it runs the stub, one that was
+// running does.
+type held struct {
+	asleep  bool
+	since   time.Time
+	stopped time.Duration
+}
+
+func (h held) pause() time.Duration {
+	if h.asleep {
+		return h.stopped
+	}
+	return time.Since(h.since)
 }
 
 // capture reads all that the stub must restore, and refuses states that it

@@ -173,10 +173,10 @@ func (p *Proc) bootstrap(cave cave, maps []Mapping) (uint64, error) {
 	const token = 1
 	b := bootstrap{at: cave.addr, resident: base, token: token}
 	_, err = p.borrow(func(tid int) error {
-		began, err := p.divert(tid, cave.addr, cave.size, b.build)
+		h, err := p.divert(tid, cave.addr, cave.size, b.build)
 		if err == nil {
 			err = p.awaitBootstrap(cave, base+residentSize, token)
-			p.longest = max(p.longest, time.Since(began))
+			p.longest = max(p.longest, h.pause())
 		}
 		return err
 	})

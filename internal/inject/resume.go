@@ -20,8 +20,12 @@ func resume(rip, rax, origRAX uint64) (newRIP, newRAX uint64, ok bool) {
 		return rip, rax, true
 	}
 	switch -int64(rax) {
-	case restartSys, restartNoIntr, restartNoHand:
+	case restartSys, restartNoIntr:
 		return rip - syscallInsnLen, origRAX, true
+	case restartNoHand:
+		// Whether it restarts depends on the signals that are pending; a signal
+		// that comes while the stub runs would no longer end the call.
+		return 0, 0, false
 	case restartBlock:
 		return rip - syscallInsnLen, sysRestart, true
 	}
