@@ -29,7 +29,7 @@ import (
 
 // Build is what compile wants to know of a build; *debuginfo.Build tells it.
 type Build interface {
-	Scope(pc uint64) []*debuginfo.Variable
+	ScopeOf(pc uint64, function string, line int) []*debuginfo.Variable
 	Readable(v *debuginfo.Variable, from uint64) (line int, ok bool)
 	Global(name string) (*debuginfo.Global, bool)
 	GlobalNames(name string) []string

@@ -41,7 +41,7 @@ type site struct {
 // newSite reads what is in scope at pc.
 func newSite(b Build, pc uint64, function, pkg, file string, line int) *site {
 	s := &site{b: b, pc: pc, function: function, pkg: pkg, file: file, line: line}
-	for _, v := range b.Scope(pc) {
+	for _, v := range b.ScopeOf(pc, function, line) {
 		if v.Type == nil || v.Name == "" || v.Name == "_" || v.Name[0] == '~' || v.Name[0] == '.' {
 			continue
 		}

@@ -166,7 +166,7 @@ func (w *world) typeOf(t reflect.Type) *program.Type {
 	return out
 }
 
-func (w *world) Scope(uint64) []*debuginfo.Variable { return nil }
+func (w *world) ScopeOf(uint64, string, int) []*debuginfo.Variable { return nil }
 
 func (w *world) Readable(*debuginfo.Variable, uint64) (int, bool) { return 0, false }
 

@@ -42,11 +42,21 @@ func twin(list []*Variable, v *Variable) bool {
 	return false
 }
 
-// Scope are the variables in scope at pc, of the innermost function inlined
-// there (or of the function itself): those of the innermost block first, so
-// that the first of a name is the one that Go means; variables declared on
-// pc's own line come last.
+// Scope is ScopeOf for the innermost function inlined at pc (or the function
+// itself) and the line that pc has there.
 func (b *Build) Scope(pc uint64) []*Variable {
+	line := 0
+	if row, ok := b.LineAt(pc); ok {
+		line = row.Line
+	}
+	return b.ScopeOf(pc, "", line)
+}
+
+// ScopeOf are the variables in scope at pc for a line of the function of that
+// name, which holds pc itself or has calls inlined that do; "" is the innermost
+// one. Those of the innermost block come first, so that the first of a name is
+// the one that Go means; variables declared on the line itself come last.
+func (b *Build) ScopeOf(pc uint64, function string, line int) []*Variable {
 	f := b.FuncAt(pc)
 	if f == nil {
 		return nil
@@ -55,12 +65,8 @@ func (b *Build) Scope(pc uint64) []*Variable {
 	if root == nil {
 		return nil
 	}
-	line := 0
-	if row, ok := b.LineAt(pc); ok {
-		line = row.Line
-	}
 	var out, fresh []*Variable
-	chain := chainAt(root, pc)
+	chain := chainOf(root, pc, function)
 	for i := len(chain) - 1; i >= 0; i-- {
 		s := chain[i]
 		for _, d := range s.vars {
@@ -81,6 +87,26 @@ func (b *Build) Scope(pc uint64) []*Variable {
 		}
 	}
 	return append(out, fresh...)
+}
+
+// chainOf is chainAt without the calls inlined in the innermost copy of the
+// function of that name.
+func chainOf(root *scope, pc uint64, function string) []*scope {
+	chain := chainAt(root, pc)
+	if function == "" {
+		return chain
+	}
+	for i := len(chain) - 1; i >= 0; i-- {
+		if chain[i].inline == nil || chain[i].inline.Name != function {
+			continue
+		}
+		end := i + 1
+		for end < len(chain) && chain[end].inline == nil {
+			end++
+		}
+		return chain[:end]
+	}
+	return chain
 }
 
 // chainAt is the path of nested scopes that hold pc, outermost first.
