@@ -137,7 +137,7 @@ func TestKilled(t *testing.T) {
 			}
 			leftovers := 0
 			for i := range count("INJECT_KILLS", 25) {
-				killOne(t, tg, site, orig)
+				killOne(t, tg, site, orig, 8000, 25000)
 				leftovers += checkAfterKill(t, tg, i)
 			}
 			t.Logf("%d of the kills left something to clear", leftovers)
@@ -146,7 +146,33 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-func killOne(t *testing.T, tg *target, site uint64, orig []byte) {
+// TestKilledFirst kills the very first tool of fresh targets, so that the first
+// stub and the first mappings are hit.
+func TestKilledFirst(t *testing.T) {
+	exe := busyBuild(t, "static")
+	site, _ := symbol(t, exe, "main.hot")
+	orig := textOf(t, exe, site, 10)
+	for i := range count("INJECT_KILLS", 8) {
+		tg := start(t, exe, "5")
+		killOne(t, tg, site, orig, 3000, 12000)
+		checkAfterKill(t, tg, i)
+		p := open(t, tg)
+		layout, _ := ring.NewLayout(2, 1)
+		unlock := lock(t, p)
+		b, err := p.NewBay(layout)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
+		}
+		unlock()
+		tg.end()
+	}
+}
+
+// killOne starts a tool and kills it after from to from+more microseconds.
+func killOne(t *testing.T, tg *target, site uint64, orig []byte, from, more int) {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(os.Environ(), fmt.Sprintf("INJECT_HELPER=%d %d %x", tg.cmd.Process.Pid, site, orig))
@@ -155,7 +181,7 @@ func killOne(t *testing.T, tg *target, site uint64, orig []byte) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(time.Duration(8000+rand.IntN(25000)) * time.Microsecond)
+	time.Sleep(time.Duration(from+rand.IntN(more)) * time.Microsecond)
 	cmd.Process.Kill()
 	cmd.Wait()
 	if out.Len() > 0 {

@@ -109,7 +109,8 @@ func (p *Proc) hasThread(tid int) bool {
 
 // wait polls, as a blocking wait has no end.
 func (t *stopped) wait() (unix.WaitStatus, error) {
-	for asked := time.Now(); ; nap(5 * time.Microsecond) {
+	pause := 10 * time.Microsecond
+	for asked := time.Now(); ; nap(pause) {
 		var ws unix.WaitStatus
 		now := time.Now()
 		n, err := unix.Wait4(t.tid, &ws, unix.WALL|unix.WNOHANG, nil)
@@ -120,8 +121,11 @@ func (t *stopped) wait() (unix.WaitStatus, error) {
 			return ws, nil
 		}
 		t.since = now
-		if now.Sub(asked) > stopWait {
+		switch waited := now.Sub(asked); {
+		case waited > stopWait:
 			return 0, errThread
+		case waited > 200*time.Microsecond: // it waits for a processor: leave it ours
+			pause = 100 * time.Microsecond
 		}
 	}
 }
