@@ -157,3 +157,20 @@ func TestManyProbesAtOnce(t *testing.T) {
 	}
 	checkText(t, c)
 }
+
+// TestLineOfAnInlinedCallHasItsOwnScope: the line's first instruction is the
+// callee's, and the callee has a variable of the same name.
+func TestLineOfAnInlinedCallHasItsOwnScope(t *testing.T) {
+	c := startTarget(t, buildTarget(t, nil))
+	o := observe(t, c, probe.Spec{Kind: probe.Log, At: mark(t, "calls"), Message: "{$function} {n}"})
+	c.run("inlined", 10)
+	o.end()
+	for i, h := range o.hits("p1") {
+		if want := fmt.Sprintf("main.useInlined %d", i); h.Message != want {
+			t.Errorf("hit %d: %q, want %q", i, h.Message, want)
+		}
+	}
+	if len(o.hits("p1")) == 0 {
+		t.Error("no hits")
+	}
+}

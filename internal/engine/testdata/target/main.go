@@ -51,7 +51,7 @@ func inlined(n int) int { return n ^ 0x55 } // mark:inlined
 
 //go:noinline
 func useInlined(n int) int {
-	a := inlined(n)
+	a := inlined(n + 1000) // mark:calls
 	b := inlined(a + 1)
 	return a + b
 }
