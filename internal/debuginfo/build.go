@@ -87,7 +87,7 @@ func (b *Build) open() (err error) {
 		return err
 	}
 	if b.debug["info"] == nil {
-		return &Error{b.Path, ErrNoDWARF, "build it with `go build` without -ldflags=-w or -s (`go run` and `go test` leave debug information out; `go test -c -ldflags=-w=0` keeps it)"}
+		return &Error{b.Path, ErrNoDWARF, "build it with `go build` without -ldflags=-w or -s (`go run` and `go test` leave debug information out; `go test -c` keeps it)"}
 	}
 	return b.readFuncs()
 }
