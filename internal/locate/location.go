@@ -35,12 +35,12 @@ func parse(at string) (location, error) {
 	if strings.HasSuffix(text, ".go") {
 		return location{}, &SyntaxError{at, "the line is missing (" + text + ":LINE)"}
 	}
-	if strings.ContainsAny(text, " \t\n:") {
-		return location{}, &SyntaxError{at, "names of functions have no spaces or colons"}
-	}
 	fn := newQuery(strings.TrimSuffix(text, "()"))
 	if fn.text == "" || strings.Count(text, "[") != strings.Count(text, "]") {
 		return location{}, &SyntaxError{at, "its brackets do not balance"}
+	}
+	if strings.ContainsAny(fn.text, " \t\n:") {
+		return location{}, &SyntaxError{at, "names of functions have no spaces or colons"}
 	}
 	return location{fn: fn}, nil
 }

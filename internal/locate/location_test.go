@@ -25,6 +25,7 @@ func TestParse(t *testing.T) {
 		{at: "main.Map[int,string]", fn: "main.Map", args: "[int,string]"},
 		{at: "main.Map[...]", fn: "main.Map"},
 		{at: "main.(*List[...]).Push", fn: "main.(*List).Push"},
+		{at: "main.Set[struct { X int }].Add", fn: "main.Set.Add", args: "[struct { X int }]"},
 		{at: "main.f.func1.2", fn: "main.f.func1.2"},
 		{at: "", err: "empty"},
 		{at: "a.go", err: "line is missing"},
@@ -55,15 +56,18 @@ func FuzzParse(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, at string) {
+		found := false
 		loc, err := parse(at)
 		if err == nil && loc.file == "" && loc.fn.text == "" && loc.fn.args == "" {
 			t.Errorf("parse(%q) means nothing", at)
 		}
 		if err == nil && loc.file != "" {
-			matchFile("some/dir/file.go", loc.file)
+			found = matchFile("some/dir/file.go", loc.file)
 		}
-		splitName(at)
-		loc.fn.match(splitName("example.com/x%2ev2.(*T[go.shape.int]).M"))
+		found = found || loc.fn.match(splitName(at)) == matchFull
+		if found && err != nil {
+			t.Errorf("parse(%q) found something and fails: %v", at, err)
+		}
 	})
 }
 

@@ -31,7 +31,7 @@ func similar(asked string, names map[string]bool) []string {
 	})
 	var out []string
 	for _, s := range list {
-		if len(out) == 6 || s.score > list[0].score+1 {
+		if len(out) == 6 || list[0].score == 0 && s.score > 0 || s.score > list[0].score+1 {
 			break
 		}
 		out = append(out, s.name)
