@@ -12,6 +12,7 @@ type inst struct {
 	Fault bool    // may fault
 	Idle  bool    // only moves values between registers and the stack, loads a constant, or jumps on
 	Void  bool    // no code of the source: never a site and no part of any line (the way back from a recovered panic)
+	Pad   bool    // does nothing at all
 	Slow  bool    // belongs to the slow way of a write barrier, which repeats parts of the statement
 	Grow  bool    // belongs to the call for a larger stack: no site; control comes back to the entry
 	Ret   bool    // leaves the function in good order: a return or a jump to another function

@@ -25,7 +25,8 @@ type worth uint8
 const (
 	worthNone worth = iota // moves, or the slow way of a write barrier
 	worthWork              // more than moves
-	worthMark              // a marked move, or a mark of an inlined call
+	worthMark              // a marked move
+	worthCall              // marked in an inlined call, and more than moves
 	worthBoth              // marked, of the line itself, and more than moves
 )
 
@@ -66,6 +67,8 @@ func (c *code) worth(e extent, s seg) worth {
 	switch {
 	case own && work:
 		return worthBoth
+	case inside && work:
+		return worthCall
 	case own || inside:
 		return worthMark
 	case work:

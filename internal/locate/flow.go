@@ -17,7 +17,7 @@ func flow(g *amd64.Graph, deferReturn uint64, callee func(addr uint64) string) (
 	var grow, slow []int32
 	for i := range g.Insts {
 		x := &g.Insts[i]
-		in := inst{PC: x.PC, Len: x.Len, Fault: x.MayFault, Idle: idle(x)}
+		in := inst{PC: x.PC, Len: x.Len, Fault: x.MayFault, Idle: idle(x), Pad: pad(x)}
 		for _, s := range g.Succs(i) {
 			in.Succ = append(in.Succ, int32(s))
 		}
@@ -130,4 +130,9 @@ func idle(x *amd64.Inst) bool {
 		}
 	}
 	return false
+}
+
+// pad recognises the instructions that the assembler puts in to align others.
+func pad(x *amd64.Inst) bool {
+	return x.Map == amd64.MapOne && x.Opcode == 0x90 && x.ModRM == 0 || x.Map == amd64.Map0F && x.Opcode == 0x1f
 }

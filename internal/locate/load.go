@@ -91,5 +91,11 @@ func (f *function) readCopies(name string, tree []*debuginfo.Inline) {
 		}
 	}
 	walk(tree, 0)
+	for i := 1; i < len(f.node); i++ { // padding has the line before it, but no copy
+		a, b := f.pos[i-1], f.pos[i]
+		if f.code.insts[i].Pad && a.line == b.line && a.file == b.file {
+			f.node[i] = f.node[i-1]
+		}
+	}
 	f.foldRanges()
 }

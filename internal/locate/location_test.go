@@ -56,17 +56,18 @@ func FuzzParse(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, at string) {
-		found := false
 		loc, err := parse(at)
-		if err == nil && loc.file == "" && loc.fn.text == "" && loc.fn.args == "" {
+		if err != nil {
+			return
+		}
+		if loc.file == "" && loc.fn.text == "" {
 			t.Errorf("parse(%q) means nothing", at)
 		}
-		if err == nil && loc.file != "" {
-			found = matchFile("some/dir/file.go", loc.file)
+		if loc.file != "" && matchFile("some/dir/file.go", loc.file) && !strings.HasSuffix("some/dir/file.go", loc.file) {
+			t.Errorf("parse(%q) means another file", at)
 		}
-		found = found || loc.fn.match(splitName(at)) == matchFull
-		if found && err != nil {
-			t.Errorf("parse(%q) found something and fails: %v", at, err)
+		if m := loc.fn.match(splitName(at)); loc.file == "" && loc.fn.args == "" && m == matchAlias {
+			t.Errorf("%q is an alias of itself", at)
 		}
 	})
 }
