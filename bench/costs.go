@@ -1,0 +1,135 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sidelight-dev/sidelight/internal/probe"
+)
+
+// message is the log that all are compared by: two ints through a pointer, a
+// string of 20 bytes and an int argument.
+const message = "order {o.ID} x{o.Qty} for {name} at {price}"
+
+// Loads of one batch. A batch of logs fits into a ring; the tool looks every
+// 20 ms, and the target rests until it has.
+const (
+	callsOfLog   = 4000
+	restOfLog    = 30 * time.Millisecond
+	callsOfOther = 10_000
+	restOfOther  = 200 * time.Microsecond
+	callsOfTrap  = 500
+)
+
+// variant is a row of the table of costs.
+type variant struct {
+	name  string
+	spec  probe.Spec
+	load  load
+	most  float64 // nanoseconds that the project allows a hit; 0: no limit
+	trap  bool    // its site must be a trap: else there is none to measure
+	ended bool    // the limit takes the probe out, and only rounds before that count
+}
+
+func variants(batches int) []variant {
+	quick := load{"solo", "handle", callsOfOther, batches, restOfOther}
+	logs := load{"solo", "handle", callsOfLog, batches, restOfLog}
+	once := load{"solo", "handle", callsOfOther, batches, 0}
+	traps := load{"solo", "tight", callsOfTrap, batches, restOfOther}
+	leaf := logs
+	leaf.scenario = "leaf"
+	never := "o.Qty > 1000"
+	log := func(s probe.Spec) probe.Spec {
+		s.Kind, s.Message = probe.Log, message
+		if s.At == "" {
+			s.At = "main.handle"
+		}
+		return s
+	}
+	return []variant{
+		{name: "counter", load: quick, most: 3, spec: probe.Spec{Kind: probe.Count, At: "main.handle"}},
+		{name: "counter, condition false", load: quick, most: 5, spec: probe.Spec{Kind: probe.Count, At: "main.handle", If: never}},
+		{name: "log, condition false", load: quick, most: 5, spec: log(probe.Spec{If: never})},
+		{name: "log, rate exhausted", load: quick, most: 5, spec: log(probe.Spec{Rate: 1})},
+		{name: "log, limit reached", load: once, most: 5, ended: true, spec: log(probe.Spec{Limit: 1000})},
+		{name: "log", load: logs, most: 25, spec: log(probe.Spec{})},
+		{name: "log, in a function without a stack check", load: leaf, spec: log(probe.Spec{At: "main.leaf"})},
+		{name: "counter at a trap site", load: traps, trap: true, spec: probe.Spec{Kind: probe.Count, At: mark("trap")}},
+	}
+}
+
+// rowLog is the row that others are compared with.
+const rowLog = "log"
+
+// costs measures every variant in each of several rounds, always beside the
+// same calls without a probe.
+func (b *bench) costs() error {
+	c, err := b.start()
+	if err != nil {
+		return err
+	}
+	defer c.stop()
+	all := variants(b.plan.batches)
+	found := make([]series, len(all))
+	notes := make([]string, len(all))
+	for r := range b.plan.rounds {
+		say("costs: round %d of %d", r+1, b.plan.rounds)
+		for i, v := range all {
+			if notes[i], err = b.round(c, v, &found[i]); err != nil {
+				return fmt.Errorf("%s: %w", v.name, err)
+			}
+		}
+	}
+	b.report.Costs = append(b.report.Costs, unprobed(&found[0]))
+	for i, v := range all {
+		row := costOf(v.name, "Sidelight", &found[i])
+		row.Limit, row.Note = v.most, notes[i]
+		b.report.Costs = append(b.report.Costs, row)
+	}
+	return nil
+}
+
+// round measures a variant once. A note says what was not as it should be.
+func (b *bench) round(c *child, v variant, s *series) (string, error) {
+	without, err := c.time(v.load)
+	if err != nil {
+		return "", err
+	}
+	p, err := b.probe(c, v.spec)
+	if err != nil {
+		return "", err
+	}
+	with, err := c.time(v.load)
+	end, errClose := p.close()
+	if err := errors.Join(err, errClose); err != nil {
+		return "", err
+	}
+	traps := p.ready.Probes[0].Traps > 0
+	made := uint64(v.load.calls * (v.load.batches + 1))
+	switch {
+	case traps != v.trap && v.trap:
+		return "no trap site was found: every site of the target takes a jump", nil
+	case traps != v.trap:
+		return fmt.Sprintf("goroutines stood in the window: a trap, and not counted here (%v)", p.ready.Probes[0].Issues), nil
+	case v.ended && end.Hits != made:
+		return "", nil // the limit took the probe out before the end
+	}
+	s.add(without, with)
+	return accounts(v, end, made), nil
+}
+
+// accounts holds the probe's own account against the calls that were made.
+func accounts(v variant, end *probe.End, made uint64) string {
+	switch {
+	case v.spec.If == "" && end.Hits != made:
+		return fmt.Sprintf("counted %d of %d calls", end.Hits, made)
+	case v.spec.If != "" && end.Hits != 0:
+		return fmt.Sprintf("counted %d hits of a condition that is never true", end.Hits)
+	case end.Dropped*100 > made:
+		return fmt.Sprintf("%d of %d hits found the ring full or the scheduler waiting", end.Dropped, made)
+	case v.trap:
+		return "forced: the line's only instruction is shorter than a jump, and the loop jumps behind it"
+	}
+	return ""
+}

@@ -1,0 +1,145 @@
+// Command bench measures, in one run, what a probe costs the program that it is
+// put into, beside what others take for the same: kernel uprobes (bpftrace) and
+// a debugger's tracepoints (dlv trace); what two threads on one probe cost each
+// other; and for how long a program stands still while probes come and go.
+//
+//	go run ./bench [--quick] [--output text|json] [--markdown FILE]
+//
+// It builds its target from testdata with the installed Go, starts it as a
+// child, and lets it time its own calls, in small batches that alternate with
+// batches without a probe, so that what else the machine does falls out of the
+// medians. In come engine's sessions and the target's answers, out goes a
+// table. It stands behind engine and probe; nothing stands behind it.
+//
+// It is a benchmark and no test: figures that miss the project's limits are
+// shown, and the exit code is 0 all the same.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/sidelight-dev/sidelight/internal/engine"
+)
+
+// atMost ends a run in which something hangs.
+const atMost = 10 * time.Minute
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "guard" {
+		if err := engine.Guard(os.Args[2:], os.Stdin); err != nil {
+			fmt.Fprintln(os.Stderr, "guard:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, cancel := context.WithTimeout(ctx, atMost)
+	err := run(ctx, os.Args[1:], os.Stdout)
+	cancel()
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// plan is how much is measured.
+type plan struct {
+	rounds  int // of all costs, one after the other
+	batches int // of each cost in a round
+	cycles  int // installations and removals in one run of the pause
+	repeats int // runs of the pause of each kind, interleaved
+	pairs   int // rounds of the contention
+}
+
+var (
+	fullPlan  = plan{rounds: 7, batches: 12, cycles: 60, repeats: 2, pairs: 5}
+	quickPlan = plan{rounds: 3, batches: 6, cycles: 15, repeats: 1, pairs: 2}
+)
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("bench", flag.ExitOnError)
+	quick := flags.Bool("quick", false, "fewer rounds: under a minute, and noisier")
+	output := flags.String("output", "text", "text or json")
+	markdown := flags.String("markdown", "", "also write the tables to this `file`")
+	rivals := flags.Bool("rivals", true, "measure bpftrace and dlv, too; what is missing is installed")
+	_ = flags.Parse(args)
+	if flags.NArg() > 0 || (*output != "text" && *output != "json") {
+		flags.Usage()
+		os.Exit(2)
+	}
+	p := fullPlan
+	if *quick {
+		p = quickPlan
+	}
+	report, err := measure(ctx, p, *rivals)
+	if err != nil {
+		return err
+	}
+	report.Quick = *quick
+	if *markdown != "" {
+		if err := os.WriteFile(*markdown, []byte(report.markdown()), 0o644); err != nil {
+			return err
+		}
+	}
+	if *output == "json" {
+		return report.json(out)
+	}
+	_, err = io.WriteString(out, report.text())
+	return err
+}
+
+// measure does everything, in a directory of its own that is removed after.
+func measure(ctx context.Context, p plan, withRivals bool) (*report, error) {
+	dir, err := os.MkdirTemp("", "sidelight-bench-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	b := &bench{ctx: ctx, plan: p, dir: dir, report: newReport()}
+	if b.self, err = os.Executable(); err != nil {
+		return nil, err
+	}
+	say("building the target")
+	if b.target, err = buildTarget(ctx, dir); err != nil {
+		return nil, err
+	}
+	var ready []rival
+	if withRivals {
+		ready = b.prepareRivals()
+	}
+	for _, step := range []func() error{
+		b.costs,
+		func() error { return b.rivals(ready) },
+		b.contention,
+		b.pauses,
+	} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
+	b.report.compare()
+	return b.report, nil
+}
+
+// bench is one run.
+type bench struct {
+	ctx    context.Context
+	plan   plan
+	dir    string
+	self   string // this program, which is also the guard
+	target string // executable
+	report *report
+}
+
+// say tells a person who waits what is being done.
+func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"errors"
+	"time"
+
+	"github.com/sidelight-dev/sidelight/internal/probe"
+)
+
+// cycleTime is how often probes come in the pause runs; they go half way.
+const cycleTime = 150 * time.Millisecond
+
+// longGap is when a gap counts as long, in nanoseconds.
+const longGap = 100e3
+
+// pause is how a spinning goroutine stood still, in nanoseconds, at one number
+// of threads.
+type pause struct {
+	Threads   int     `json:"threads"`
+	Cycles    int     `json:"cycles"` // installations and removals in a run
+	None      gaps    `json:"none"`
+	Elsewhere gaps    `json:"elsewhere"` // the same probes in another process
+	Probes    gaps    `json:"probes"`
+	Ratio     float64 `json:"ratio"`       // Probes.Nth to None.Nth
+	Limit     float64 `json:"limit_ratio"` // what the project allows
+	Reported  float64 `json:"reported_us"` // longest pause that Sidelight reports
+	Middle    float64 `json:"reported_median_us"`
+}
+
+// gaps is one kind of run: means over its repeats.
+type gaps struct {
+	Nth  float64 `json:"nth_ns"` // the nth largest gap, n being the number of cycles
+	Long float64 `json:"long"`   // gaps above 100 µs
+}
+
+// pauses measures at several numbers of threads.
+func (b *bench) pauses() error {
+	for _, threads := range []int{10, 50, 300} {
+		p, err := b.pause(threads)
+		if err != nil {
+			return err
+		}
+		b.report.Pauses = append(b.report.Pauses, p)
+	}
+	return nil
+}
+
+// pause interleaves runs without probes, with probes that come and go in a twin
+// of the target, so that the machine has the same work, and with probes in the
+// target itself.
+func (b *bench) pause(threads int) (pause, error) {
+	c, err := b.crowd(threads)
+	if err != nil {
+		return pause{}, err
+	}
+	defer c.stop()
+	twin, err := b.crowd(threads)
+	if err != nil {
+		return pause{}, err
+	}
+	defer twin.stop()
+	row := pause{Threads: threads, Cycles: b.plan.cycles, Limit: 2}
+	var reported []float64
+	for r := range b.plan.repeats {
+		say("pause: %d threads, run %d of %d", threads, r+1, b.plan.repeats)
+		for _, kind := range []struct {
+			into *gaps
+			in   *child
+		}{{&row.None, nil}, {&row.Elsewhere, twin}, {&row.Probes, c}} {
+			found, pauses, err := b.spin(c, kind.in)
+			if err != nil {
+				return pause{}, err
+			}
+			if kind.in == c {
+				reported = append(reported, pauses...)
+			}
+			kind.into.Nth += nth(found, b.plan.cycles) / float64(b.plan.repeats)
+			kind.into.Long += float64(above(found, longGap)) / float64(b.plan.repeats)
+		}
+	}
+	row.Ratio = number(row.Probes.Nth / row.None.Nth)
+	row.Reported, row.Middle = number(nth(reported, 1)), number(median(reported))
+	return row, nil
+}
+
+// crowd starts a target with so many threads.
+func (b *bench) crowd(threads int) (*child, error) {
+	c, err := b.start()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := c.ask("sleepers %d", threads); err != nil {
+		c.stop()
+		return nil, err
+	}
+	return c, nil
+}
+
+// spin lets c spin for the time of all cycles, while probes come and go in a
+// process: c itself, another one, or none. It gives the gaps, and the pauses
+// in µs that Sidelight reports.
+func (b *bench) spin(c, in *child) (found, pauses []float64, err error) {
+	long := time.Duration(b.plan.cycles) * cycleTime
+	spun := make(chan error, 1)
+	go func() {
+		var err error
+		found, err = c.ask("gaps %d", long.Milliseconds())
+		spun <- err
+	}()
+	if in != nil {
+		pauses, err = b.comeAndGo(in)
+	}
+	err = errors.Join(<-spun, err)
+	return found, pauses, err
+}
+
+// comeAndGo puts a log and a counter in and out at a steady pace.
+func (b *bench) comeAndGo(in *child) ([]float64, error) {
+	var pauses []float64
+	pace := time.NewTicker(cycleTime / 2)
+	defer pace.Stop()
+	for range b.plan.cycles {
+		<-pace.C
+		p, err := b.probe(in,
+			probe.Spec{Kind: probe.Log, At: "main.handle", Message: message, Rate: probe.DefaultRate},
+			probe.Spec{Kind: probe.Count, At: "main.leaf"})
+		if err != nil {
+			return nil, err
+		}
+		<-pace.C
+		end, err := p.close()
+		if err != nil {
+			return nil, err
+		}
+		pauses = append(pauses, float64(end.Pause)/1e3)
+	}
+	return pauses, nil
+}

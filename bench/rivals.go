@@ -1,0 +1,228 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// delve is the debugger that is compared with.
+const delve = "github.com/go-delve/delve/cmd/dlv@v1.27.2"
+
+// Times that rivals may take.
+const (
+	installWithin = 4 * time.Minute
+	attachWithin  = 30 * time.Second
+	detachWithin  = 10 * time.Second
+)
+
+// rival is another way to the same log.
+type rival struct {
+	name string
+	by   string
+	path string // executable
+	why  string // why it cannot run; empty: it can
+	args func(pid int) []string
+	load load
+	says string // what its output of a hit has in it
+}
+
+// prepareRivals finds or installs what is compared with, before anything is
+// measured.
+func (b *bench) prepareRivals() []rival {
+	const script = `uprobe:/proc/%d/exe:main.handle { printf("order %%d x%%d for %%s at %%d\n", ` +
+		`*(int64*)reg("ax"), *(int64*)(reg("ax")+8), str(reg("bx"), reg("cx")), reg("di")); }`
+	uprobe := rival{name: "the same log by a kernel uprobe", by: "bpftrace", says: "x3 for a name of",
+		load: load{"solo", "handle", 500, b.plan.batches, restOfLog},
+		args: func(pid int) []string { return []string{"-p", fmt.Sprint(pid), "-e", fmt.Sprintf(script, pid)} }}
+	trace := rival{name: "the same log by a debugger", by: "dlv trace", says: "main.handle(",
+		load: load{"solo", "handle", 20, min(b.plan.batches, 8), time.Millisecond},
+		args: func(pid int) []string { return []string{"trace", "-p", fmt.Sprint(pid), `^main\.handle$`} }}
+	var err error
+	if uprobe.path, err = b.bpftrace(); err != nil {
+		uprobe.why = err.Error()
+	}
+	if trace.path, err = b.delve(); err != nil {
+		trace.why = err.Error()
+	}
+	return []rival{uprobe, trace}
+}
+
+// bpftrace finds Debian's package of it, or installs that.
+func (b *bench) bpftrace() (string, error) {
+	if _, err := os.Stat("/sys/bus/event_source/devices/uprobe"); err != nil {
+		return "", errors.New("this kernel has no uprobes")
+	}
+	if os.Geteuid() != 0 {
+		return "", errors.New("bpftrace needs root: run the benchmark as root")
+	}
+	if path, err := exec.LookPath("bpftrace"); err == nil {
+		return path, nil
+	}
+	say("installing bpftrace")
+	if err := b.install(nil, "apt-get", "install", "-y", "--no-install-recommends", "bpftrace"); err != nil {
+		if err := b.install(nil, "apt-get", "update"); err != nil {
+			return "", fmt.Errorf("bpftrace is not here, and its package cannot be had: %w", err)
+		}
+		if err := b.install(nil, "apt-get", "install", "-y", "--no-install-recommends", "bpftrace"); err != nil {
+			return "", fmt.Errorf("bpftrace is not here, and cannot be installed: %w", err)
+		}
+	}
+	return exec.LookPath("bpftrace")
+}
+
+// delve builds the debugger for this run.
+func (b *bench) delve() (string, error) {
+	say("installing %s", delve)
+	env := []string{"GOBIN=" + b.dir, "GOFLAGS=", "GOWORK=off"}
+	if err := b.install(env, "go", "install", delve); err != nil {
+		return "", fmt.Errorf("delve cannot be installed: %w", err)
+	}
+	return filepath.Join(b.dir, "dlv"), nil
+}
+
+// install runs a command that installs something. The error has its last line.
+func (b *bench) install(env []string, name string, args ...string) error {
+	ctx, cancel := context.WithTimeout(b.ctx, installWithin)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = b.dir
+	cmd.Env = append(append(os.Environ(), "DEBIAN_FRONTEND=noninteractive"), env...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s %s: %w: %s", name, args[0], err, lastLine(out))
+	}
+	return nil
+}
+
+func lastLine(out []byte) string {
+	text := strings.TrimSpace(string(out))
+	return text[strings.LastIndex(text, "\n")+1:]
+}
+
+// rivals measures each of them against a target of its own. One that cannot
+// run gets a row that says why.
+func (b *bench) rivals(all []rival) error {
+	for _, r := range all {
+		row := &cost{Name: r.name, By: r.by}
+		if r.why == "" {
+			say("rival: %s", r.by)
+			found, err := b.rival(r)
+			if b.ctx.Err() != nil {
+				return b.ctx.Err()
+			}
+			if err != nil {
+				r.why = err.Error()
+			} else {
+				row = costOf(r.name, r.by, found)
+			}
+		}
+		if r.why != "" {
+			row.Note = "cannot run: " + r.why
+		}
+		b.report.Costs = append(b.report.Costs, row)
+	}
+	return nil
+}
+
+// rival times calls before a rival attaches and after.
+func (b *bench) rival(r rival) (*series, error) {
+	c, err := b.start()
+	if err != nil {
+		return nil, err
+	}
+	defer c.stop()
+	bare := r.load
+	bare.calls = callsOfOther
+	without, err := c.time(bare)
+	if err != nil {
+		return nil, err
+	}
+	tool, err := b.attach(r, c)
+	if err != nil {
+		return nil, err
+	}
+	defer tool.detach()
+	var s series
+	for range b.plan.pairs {
+		with, err := c.time(r.load)
+		if err != nil {
+			return nil, err
+		}
+		s.add(without, with)
+	}
+	return &s, nil
+}
+
+// attached is a rival at work.
+type attached struct {
+	cmd  *exec.Cmd
+	out  *os.File
+	path string
+	done chan error
+}
+
+// attach starts a rival on a target and waits until its output tells a hit.
+func (b *bench) attach(r rival, c *child) (*attached, error) {
+	a := &attached{path: filepath.Join(b.dir, filepath.Base(r.path)+".out"), done: make(chan error, 1)}
+	var err error
+	if a.out, err = os.Create(a.path); err != nil {
+		return nil, err
+	}
+	a.cmd = exec.CommandContext(b.ctx, r.path, r.args(c.pid())...)
+	a.cmd.Stdout, a.cmd.Stderr = a.out, a.out
+	if err := a.cmd.Start(); err != nil {
+		a.out.Close()
+		return nil, err
+	}
+	go func() { a.done <- a.cmd.Wait() }()
+	for until := time.Now().Add(attachWithin); time.Now().Before(until); {
+		select {
+		case err := <-a.done:
+			a.done <- err
+			a.detach()
+			return nil, fmt.Errorf("it ended (%v): %s", err, lastLine(a.said()))
+		case <-time.After(200 * time.Millisecond):
+		}
+		if _, err := c.ask("solo handle 1 1 0"); err != nil {
+			a.detach()
+			return nil, err
+		}
+		if bytes.Contains(a.said(), []byte(r.says)) {
+			return a, nil
+		}
+	}
+	a.detach()
+	return nil, fmt.Errorf("no hit within %v: %s", attachWithin, lastLine(a.said()))
+}
+
+// said is the beginning of what the rival has said.
+func (a *attached) said() []byte {
+	f, err := os.Open(a.path)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	b, _ := io.ReadAll(io.LimitReader(f, 1<<16))
+	return b
+}
+
+// detach ends the rival as a person would, and by force if it does not listen.
+func (a *attached) detach() {
+	_ = a.cmd.Process.Signal(syscall.SIGINT)
+	select {
+	case <-a.done:
+	case <-time.After(detachWithin):
+		_ = a.cmd.Process.Kill()
+		<-a.done
+	}
+	a.out.Close()
+}

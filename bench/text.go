@@ -1,0 +1,146 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+)
+
+// table is rows of cells, the first of which is the head.
+type table struct {
+	title string
+	head  []string
+	rows  [][]string
+	notes []string
+}
+
+// tables are the report for people.
+func (r *report) tables() []table {
+	return []table{r.costTable(), r.contentionTable(), r.pauseTable()}
+}
+
+func (r *report) costTable() table {
+	t := table{title: "Cost of a hit",
+		head: []string{"probe", "by", "per call", "per hit", "least", "× unprobed call", "× log", "allowed"}}
+	for _, c := range r.Costs {
+		row := []string{c.Name, c.By, span(c.Call), span(c.Hit), span(c.Least), times(c.ToUnprobed), times(c.ToLog), ""}
+		if c.Limit > 0 && c.Hit != 0 {
+			row[7] = fmt.Sprintf("%s: %s", span(c.Limit), verdict(c.Hit <= c.Limit))
+		}
+		t.rows = append(t.rows, row)
+		if c.Note != "" {
+			t.notes = append(t.notes, fmt.Sprintf("%s (%s): %s", c.Name, c.By, c.Note))
+		}
+	}
+	t.notes = append(t.notes, "The log prints two ints through a pointer, a string of 20 bytes and an int argument. "+
+		"Per call: the whole call, probe included. Per hit: what the probe adds, the median of rounds that alternate with calls without it; least: by the best batches.")
+	return t
+}
+
+func (r *report) contentionTable() table {
+	t := table{title: "Two threads on one probe",
+		head: []string{"probe", "one thread", "two threads", "ratio", "unprobed call, one", "two", "allowed"}}
+	for _, c := range r.Contention {
+		t.rows = append(t.rows, []string{c.Name, span(c.One), span(c.Two), times(c.Ratio), span(c.BareOne), span(c.BareTwo),
+			fmt.Sprintf("%s: %s", times(c.Limit), verdict(c.Ratio <= c.Limit))})
+		if c.Note != "" {
+			t.notes = append(t.notes, c.Name+": "+c.Note)
+		}
+	}
+	t.notes = append(t.notes, "Nanoseconds that a hit adds for each thread, in batches in which both ran at once.")
+	return t
+}
+
+func (r *report) pauseTable() table {
+	t := table{title: "Gaps of a spinning goroutine while probes come and go",
+		head: []string{"threads", "no probes", "probes elsewhere", "probes", "probes / none", "allowed", "pause reported"}}
+	cell := func(g gaps) string { return fmt.Sprintf("%s / %.0f", span(g.Nth), g.Long) }
+	cycles := 0
+	for _, p := range r.Pauses {
+		cycles = p.Cycles
+		t.rows = append(t.rows, []string{fmt.Sprint(p.Threads), cell(p.None), cell(p.Elsewhere), cell(p.Probes), times(p.Ratio),
+			fmt.Sprintf("%s: %s", times(p.Limit), verdict(p.Ratio <= p.Limit)),
+			fmt.Sprintf("%.0f µs, median %.0f µs", p.Reported, p.Middle)})
+	}
+	t.notes = append(t.notes, fmt.Sprintf("The %dth-largest gap, and how many were above 100 µs, in runs of %d installations and removals of a log and a counter; "+
+		"elsewhere: the same in a twin of the process, which tells the machine's own share. Pause reported: the longest time that Sidelight held one thread.", cycles, cycles))
+	return t
+}
+
+func verdict(ok bool) string {
+	if ok {
+		return "held"
+	}
+	return "missed"
+}
+
+// span is a time in the unit that suits it; of nothing, nothing.
+func span(ns float64) string {
+	switch {
+	case ns == 0:
+		return ""
+	case ns < 1e3:
+		return fmt.Sprintf("%.1f ns", ns)
+	case ns < 1e6:
+		return fmt.Sprintf("%.1f µs", ns/1e3)
+	}
+	return fmt.Sprintf("%.1f ms", ns/1e6)
+}
+
+// times is a ratio; of nothing, nothing.
+func times(x float64) string {
+	switch {
+	case x == 0:
+		return ""
+	case x < 10:
+		return fmt.Sprintf("%.2f", x)
+	}
+	return fmt.Sprintf("%.0f", x)
+}
+
+// machine says where and when this was measured.
+func (r *report) machine() string {
+	s := fmt.Sprintf("%s, %s with %d processors, %s, %s, load before %s", r.Date, r.CPU, r.CPUs, r.Kernel, r.Go, r.Load)
+	if r.Quick {
+		s += "; a quick run"
+	}
+	return s
+}
+
+// text is the report for a terminal.
+func (r *report) text() string {
+	var out strings.Builder
+	fmt.Fprintln(&out, r.machine())
+	for _, t := range r.tables() {
+		fmt.Fprintf(&out, "\n%s\n", t.title)
+		w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
+		for _, row := range append([][]string{t.head}, t.rows...) {
+			fmt.Fprintf(w, "  %s\n", strings.Join(row, "\t"))
+		}
+		_ = w.Flush()
+		for _, n := range t.notes {
+			fmt.Fprintf(&out, "  - %s\n", n)
+		}
+	}
+	return out.String()
+}
+
+// markdown is the report for the documentation.
+func (r *report) markdown() string {
+	var out strings.Builder
+	out.WriteString("# Performance\n\nMeasured by `go run ./bench`: " + r.machine() + ".\n")
+	for _, t := range r.tables() {
+		fmt.Fprintf(&out, "\n## %s\n\n", t.title)
+		line := func(cells []string) { fmt.Fprintf(&out, "| %s |\n", strings.Join(cells, " | ")) }
+		line(t.head)
+		out.WriteString(strings.Repeat("|---", len(t.head)) + "|\n")
+		for _, row := range t.rows {
+			line(row)
+		}
+		out.WriteByte('\n')
+		for _, n := range t.notes {
+			fmt.Fprintf(&out, "- %s\n", n)
+		}
+	}
+	return out.String()
+}
