@@ -42,6 +42,9 @@ func (p *Proc) Call(calls []Syscall) (*Reply, error) {
 
 func (p *Proc) call(calls []Syscall) (*Reply, error) {
 	r := p.resident
+	if err := p.takeSlots(); err != nil {
+		return nil, err
+	}
 	slot, err := p.freeSlot()
 	if err != nil {
 		return nil, err
@@ -122,12 +125,15 @@ func (p *Proc) awaitDone(control uint64, token uint32) error {
 // borrowTries is how many rounds over the threads are made before giving up.
 const borrowTries = 50
 
+// sleepersOnly is how many rounds are made before a running thread is borrowed.
+const sleepersOnly = 5
+
 // borrow calls send for one thread after the other until it can use one. send
 // diverts the thread (errThread: not this one) and may wait for it; from divert
 // on the target needs nothing more of us.
 func (p *Proc) borrow(send func(tid int) error) (tid int, err error) {
 	for try := range borrowTries {
-		list, err := p.candidates()
+		list, err := p.candidates(try >= sleepersOnly)
 		if err != nil {
 			return 0, err
 		}

@@ -51,6 +51,8 @@ func threads(p *Proc) string {
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
+func hex(v uint64) string { return strconv.FormatUint(v, 16) }
+
 func atoi(s string) int {
 	n, _ := strconv.Atoi(s)
 	return n

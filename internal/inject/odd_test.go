@@ -251,6 +251,9 @@ func TestLifeline(t *testing.T) {
 	if _, err := q.Clear(list[0]); err == nil {
 		t.Fatal("the bay of a living owner was cleared")
 	}
+	if !strings.Contains(flagsOf(t, p, b.Control()), " wf") {
+		t.Error("the control words are not wiped in a forked child")
+	}
 	c, err := q.NewBay(layout)
 	if err != nil || c.Base == b.Base {
 		t.Fatalf("a second session beside a living one: %v", err)
@@ -262,6 +265,37 @@ func TestLifeline(t *testing.T) {
 	}
 	if list, err = q.Bays(); err != nil || len(list) != 2 || !list[0].Free || !list[1].Free {
 		t.Fatalf("%+v %v", list, err)
+	}
+	tg.end()
+}
+
+// flagsOf reads the kernel's flags of the mapping at addr.
+func flagsOf(t testing.TB, p *Proc, addr uint64) string {
+	t.Helper()
+	text, err := p.readFile("smaps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), strings.TrimPrefix(hex(addr), "0x")+"-")
+	_, rest, _ = strings.Cut(rest, "VmFlags:")
+	flags, _, _ := strings.Cut(rest, "\n")
+	return flags
+}
+
+// TestBeside lets two sessions make calls in turn: neither may write over a stub in
+// which a thread of the other still is.
+func TestBeside(t *testing.T) {
+	tg := start(t, busyBuild(t, "static"), "3")
+	p, q := open(t, tg), open(t, tg)
+	for range count("INJECT_CALLS", 100) {
+		for _, x := range []*Proc{p, q} {
+			unlock := lock(t, x)
+			r, err := x.Call([]Syscall{Sys(unix.SYS_GETPID)})
+			unlock()
+			if err != nil || r.Results[0] != int64(x.PID) {
+				t.Fatal(r, err)
+			}
+		}
 	}
 	tg.end()
 }

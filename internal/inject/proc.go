@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -29,7 +30,7 @@ type Proc struct {
 
 	mu       sync.Mutex // one remote call at a time
 	resident *resident  // nil until found or mapped
-	seq      uint32     // number of the last remote call
+	id       uint64     // tells our use of the slots from others'
 	longest  time.Duration
 	filters  map[string]bool // seccomp filters, by their number, that let our calls through
 }
@@ -44,7 +45,7 @@ func Open(pid int) (*Proc, error) {
 	if err != nil {
 		return nil, refuseOpen(pid, err)
 	}
-	p := &Proc{PID: pid, dir: dir, exited: make(chan struct{}), filters: make(map[string]bool)}
+	p := &Proc{PID: pid, dir: dir, exited: make(chan struct{}), id: rand.Uint64() | 1, filters: make(map[string]bool)}
 	if err := p.open(); err != nil {
 		p.Close()
 		return nil, err

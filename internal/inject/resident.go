@@ -24,6 +24,7 @@ const (
 	resVersion       = 8  // uint32
 	resHandlers      = 16 // uint64: 1 when the code of the handlers and their words are there
 	resEntries       = 24 // uint64 for each of handlerSignals: the entry of our handler
+	resUser          = 56 // uint64: the Proc that used the slots last
 	resWords         = 64 // jit's words: the directory of tables, the handlers from before
 	residentHandlers = 4096
 	handlersMax      = residentSlots - residentHandlers
@@ -91,13 +92,9 @@ func (p *Proc) ensureResident() error {
 	return p.adopt(base)
 }
 
-// adopt takes over resident pages: no thread may be in a stub any more, as a
-// tool that died may have left one.
+// adopt takes over resident pages that are there.
 func (p *Proc) adopt(base uint64) error {
 	r := &resident{base: base}
-	if err := p.awaitClear(r.slot(0), r.slot(slots)); err != nil {
-		return err
-	}
 	var h [resVersion + 4]byte
 	if err := p.ReadAt(h[:], base); err != nil {
 		return err
@@ -125,6 +122,25 @@ func refuseWrite(err error) error {
 	}
 	return &RefusedError{Code: CodeMemory, Message: "executable pages of the target cannot be written",
 		Cure: "see whether proc_mem.force_override or a security module restricts /proc/PID/mem", Err: err}
+}
+
+// takeSlots sees to it that no other Sidelight's stub is in the slots, if another
+// one used them since we did: it may have died in a call, or its thread may be at
+// the last instruction still.
+func (p *Proc) takeSlots() error {
+	r := p.resident
+	var user [8]byte
+	if err := p.ReadAt(user[:], r.base+resUser); err != nil {
+		return err
+	}
+	if binary.LittleEndian.Uint64(user[:]) == p.id {
+		return nil
+	}
+	if err := p.awaitClear(r.slot(0), r.slot(slots)); err != nil {
+		return err
+	}
+	r.used = [slots]int{}
+	return p.WriteAt(binary.LittleEndian.AppendUint64(nil, p.id), r.base+resUser)
 }
 
 // clearWait is how long a thread may need to leave a stub. It does so at once when

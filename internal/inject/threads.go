@@ -5,6 +5,7 @@ package inject
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
@@ -90,8 +91,8 @@ func rank(w where) int {
 // enough good candidates: a process with hundreds of threads need not be listed whole.
 const enough = 4
 
-// candidates lists threads to borrow, best first.
-func (p *Proc) candidates() ([]int, error) {
+// candidates lists threads to borrow, best first; running ones only if asked for.
+func (p *Proc) candidates(running bool) ([]int, error) {
 	all, err := p.tids()
 	if err != nil {
 		return nil, err
@@ -99,7 +100,7 @@ func (p *Proc) candidates() ([]int, error) {
 	type cand struct{ tid, rank int }
 	var list []cand
 	good := 0
-	first := int(p.seq) % max(len(all), 1) // not always the same thread
+	first := rand.IntN(max(len(all), 1)) // not always the same thread
 	for i := range all {
 		tid := all[(first+i)%len(all)]
 		w, err := p.where(tid)
@@ -107,7 +108,7 @@ func (p *Proc) candidates() ([]int, error) {
 			continue
 		}
 		r := rank(w)
-		if r < 0 {
+		if r < 0 || w.running && !running {
 			continue
 		}
 		if tid == p.PID {
