@@ -44,6 +44,10 @@ func (r *resolver) add(fn *debuginfo.Func, f *function, p plan, name, file strin
 	for _, i := range p.sites {
 		r.sites = append(r.sites, Site{PC: f.code.insts[i].PC, Func: fn, Function: name, File: file, Line: line})
 	}
+	if p.rest {
+		r.issue(probe.IssueApproximate, fmt.Sprintf(
+			"%s in %s: the compiler merged its work into other lines and left moves between registers; what is counted is how often these execute", r.at, name))
+	}
 	if p.exact() {
 		return
 	}

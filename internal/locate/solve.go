@@ -1,6 +1,9 @@
 package locate
 
-import "sort"
+import (
+	"slices"
+	"sort"
+)
 
 // The costs that the cut weighs. A violated edge costs more than any number of
 // sites; sites are preferred where the location is entered and at statements.
@@ -23,6 +26,7 @@ type plan struct {
 	twice  bool    // some pass may be counted more than once
 	missed bool    // some pass may not be counted
 	panics bool    // only passes that end in a panic may be miscounted
+	rest   bool    // nothing but moves is left of the location
 }
 
 func (p plan) exact() bool { return !p.twice && !p.missed }
@@ -67,8 +71,9 @@ func (r *runs) solve() plan {
 	}
 	p := l.read(l.net.cut())
 	if len(p.sites) == 0 {
-		return l.everyEntry()
+		p = l.everyEntry()
 	}
+	p.rest = !slices.ContainsFunc(l.segs, func(s seg) bool { return s.worth > worthNone })
 	return p
 }
 
