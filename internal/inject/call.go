@@ -91,7 +91,7 @@ func (p *Proc) readReply(reply *Reply, n int) error {
 // done reads the number of the last finished call.
 func (p *Proc) done(control uint64) (uint32, error) {
 	var b [4]byte
-	if err := p.ReadAt(b[:], control+controlDone); err != nil {
+	if err := p.peek(b[:], control+controlDone); err != nil {
 		return 0, err
 	}
 	return binary.LittleEndian.Uint32(b[:]), nil
@@ -186,7 +186,7 @@ func (p *Proc) divert(tid int, at uint64, room int, build func(saved) ([]byte, e
 		err = fmt.Errorf("a stub of %d bytes does not fit in %d", len(code), room)
 	}
 	if err == nil {
-		err = p.WriteAt(code, at)
+		err = p.poke(code, at)
 	}
 	if err == nil {
 		regs.Rip = at

@@ -186,7 +186,7 @@ func (d *Drain) stackClean(sp, hi uint64) (bool, error) {
 		return false, nil
 	}
 	raw := make([]byte, min(hi-sp, preemptFrames)&^7)
-	if err := d.p.ReadAt(raw, sp); err != nil {
+	if err := d.p.peek(raw, sp); err != nil {
 		if errors.Is(err, ErrExited) || errors.Is(err, ErrReplaced) {
 			return false, err
 		}
@@ -222,9 +222,9 @@ func (d *Drain) look(a g) (bool, error) {
 	}
 	ok := false
 	var inner error
-	err := d.p.Look(int(tid), func(v View) {
+	err := d.p.look(int(tid), func(v View) {
 		var curg [8]byte
-		if inner = d.p.ReadAt(curg[:], a.m+uint64(d.rt.MCurg)); inner != nil {
+		if inner = d.p.peek(curg[:], a.m+uint64(d.rt.MCurg)); inner != nil {
 			return
 		}
 		if binary.LittleEndian.Uint64(curg[:]) != a.addr || v.SP < a.lo || v.SP >= a.hi || d.inside(v.PC) {

@@ -105,7 +105,7 @@ func (p *Proc) clearOf(tid int, code ...extent) (bool, error) {
 		return p.clearAt(s.pc, s.sp, s.blocked, code), nil
 	}
 	clear := false
-	err = p.Look(tid, func(v View) { clear = p.clearAt(v.PC, v.SP, v.Mask, code) })
+	err = p.look(tid, func(v View) { clear = p.clearAt(v.PC, v.SP, v.Mask, code) })
 	if errors.Is(err, errThread) {
 		return false, nil
 	}
@@ -144,7 +144,7 @@ func (p *Proc) stackWords(sp uint64, n int) ([]uint64, bool) {
 	for len(buf) < n {
 		at := sp + uint64(len(buf))
 		page := make([]byte, 4096-at%4096)
-		if p.ReadAt(page, at) != nil {
+		if p.peek(page, at) != nil {
 			break
 		}
 		buf = append(buf, page...)
@@ -167,6 +167,12 @@ type View struct {
 // Look stops one thread for a moment and calls f while it stands still. f reads
 // memory at most: the thread waits for it.
 func (p *Proc) Look(tid int, f func(View)) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.look(tid, f)
+}
+
+func (p *Proc) look(tid int, f func(View)) error {
 	if tid == p.PID && p.waitedFor() {
 		return errThread
 	}

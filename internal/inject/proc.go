@@ -28,6 +28,8 @@ type Proc struct {
 	start  uint64
 	exited chan struct{}
 
+	memFD, dirFD uintptr // of mem and dir, for raw system calls under mu
+
 	mu       sync.Mutex // one remote call at a time
 	resident *resident  // nil until found or mapped
 	id       uint64     // tells our use of the slots from others'
@@ -77,6 +79,7 @@ func (p *Proc) open() error {
 	if p.mem, err = p.openMem(); err != nil {
 		return p.refusePermission(err)
 	}
+	p.memFD, p.dirFD = p.mem.Fd(), p.dir.Fd()
 	return p.checkTracer()
 }
 
@@ -123,8 +126,12 @@ func (p *Proc) LongestPause() time.Duration {
 	return p.longest
 }
 
-// Close closes the handles. It does not touch the target.
+// Close closes the handles, after a remote call under way. It does not touch the
+// target.
 func (p *Proc) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.memFD, p.dirFD = ^uintptr(0), ^uintptr(0)
 	for _, f := range []*os.File{p.pidfd, p.mem, p.dir} {
 		if f != nil {
 			f.Close()

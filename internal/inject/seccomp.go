@@ -16,10 +16,11 @@ import (
 // every thread that is borrowed: threads may have filters of their own, and a
 // program may add one at any time.
 func (p *Proc) checkSeccomp(t *stopped) error {
-	st, err := p.statusOf(fmt.Sprintf("task/%d/status", t.tid))
+	text, err := p.slurp(fmt.Sprintf("task/%d/status", t.tid), make([]byte, 4096))
 	if err != nil {
 		return errThread
 	}
+	st := parseStatus(text)
 	switch st["Seccomp"] {
 	case "", "0": // "": a kernel without it
 		return nil

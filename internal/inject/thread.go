@@ -49,10 +49,12 @@ func hurry() {
 // need the very processor.
 func nap(d time.Duration) {
 	ts := unix.NsecToTimespec(d.Nanoseconds())
-	_ = unix.Nanosleep(&ts, nil)
+	unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&ts)), 0, 0)
 }
 
-// stopped is a thread of the target that we hold. All its methods must be called
+// stopped is a thread of the target that we hold. What is done while we hold it
+// makes raw system calls only: after another one Go's scheduler may let this
+// thread wait for a processor, and with it the target's. All its methods must be called
 // on the OS thread that made it, within disposable.
 type stopped struct {
 	tid   int
@@ -102,6 +104,46 @@ func (p *Proc) stop(tid int) (*stopped, error) {
 	}
 }
 
+// peek and poke read and write a little of the target's memory by raw system calls,
+// for use while a thread is held. The caller holds mu, so that the file stays open.
+func (p *Proc) peek(b []byte, addr uint64) error {
+	n, _, errno := unix.RawSyscall6(unix.SYS_PREAD64, p.memFD, uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), uintptr(addr), 0, 0)
+	return p.rawResult("read", n, errno, len(b), addr)
+}
+
+func (p *Proc) poke(b []byte, addr uint64) error {
+	n, _, errno := unix.RawSyscall6(unix.SYS_PWRITE64, p.memFD, uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), uintptr(addr), 0, 0)
+	return p.rawResult("write", n, errno, len(b), addr)
+}
+
+func (p *Proc) rawResult(what string, n uintptr, errno unix.Errno, want int, addr uint64) error {
+	switch {
+	case errno != 0:
+		return p.memError(what, addr, 0, errno)
+	case int(n) == want:
+		return nil
+	}
+	return p.memError(what, addr, int(n), nil)
+}
+
+// slurp reads the beginning of a file below /proc/PID by raw system calls.
+func (p *Proc) slurp(name string, buf []byte) ([]byte, error) {
+	path, err := unix.BytePtrFromString(name)
+	if err != nil {
+		return nil, err
+	}
+	fd, _, errno := unix.RawSyscall6(unix.SYS_OPENAT, p.dirFD, uintptr(unsafe.Pointer(path)), unix.O_RDONLY|unix.O_CLOEXEC, 0, 0, 0)
+	if errno != 0 {
+		return nil, errno
+	}
+	n, _, errno := unix.RawSyscall(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)))
+	unix.RawSyscall(unix.SYS_CLOSE, fd, 0, 0)
+	if errno != 0 {
+		return nil, errno
+	}
+	return buf[:n], nil
+}
+
 // hasThread tells whether tid is a thread of the target.
 func (p *Proc) hasThread(tid int) bool {
 	return unix.Faccessat(int(p.dir.Fd()), fmt.Sprintf("task/%d", tid), unix.F_OK, 0) == nil
@@ -113,11 +155,11 @@ func (t *stopped) wait() (unix.WaitStatus, error) {
 	for asked := time.Now(); ; nap(pause) {
 		var ws unix.WaitStatus
 		now := time.Now()
-		n, err := unix.Wait4(t.tid, &ws, unix.WALL|unix.WNOHANG, nil)
-		if err != nil && !errors.Is(err, unix.EINTR) {
+		n, _, errno := unix.RawSyscall6(unix.SYS_WAIT4, uintptr(t.tid), uintptr(unsafe.Pointer(&ws)), unix.WALL|unix.WNOHANG, 0, 0, 0)
+		if errno != 0 && errno != unix.EINTR {
 			return 0, errThread
 		}
-		if n == t.tid {
+		if errno == 0 && int(n) == t.tid {
 			return ws, nil
 		}
 		t.since = now
@@ -156,14 +198,14 @@ func (t *stopped) detach(sig int) time.Duration {
 
 func (t *stopped) regs() (unix.PtraceRegs, error) {
 	var r unix.PtraceRegs
-	if err := unix.PtraceGetRegs(t.tid, &r); err != nil {
+	if err := ptrace(unix.PTRACE_GETREGS, t.tid, 0, uintptr(unsafe.Pointer(&r))); err != nil {
 		return r, errThread
 	}
 	return r, nil
 }
 
 func (t *stopped) setRegs(r *unix.PtraceRegs) error {
-	if err := unix.PtraceSetRegs(t.tid, r); err != nil {
+	if err := ptrace(unix.PTRACE_SETREGS, t.tid, 0, uintptr(unsafe.Pointer(r))); err != nil {
 		return errThread
 	}
 	return nil
