@@ -304,21 +304,23 @@ func (s *Session) jumpNow(l *live, chosen func(*liveSite) bool) error {
 	return nil
 }
 
+// waits tells whether the site traps until goroutines have left its window.
+func (site *liveSite) waits() bool { return site.w.Jump && !site.jump && site.in }
+
 // drain waits until no goroutine is parked inside a window, for all windows
 // together first, and then for each one alone: one that keeps a goroutine must
 // not keep its neighbours from their jumps.
 func (s *Session) drain(ctx context.Context, l *live, deadline time.Time) error {
-	waiting := func(site *liveSite) bool { return site.w.Jump && !site.jump && site.in }
 	half := time.Now().Add(time.Until(deadline) / 2)
-	clean, err := s.drained(ctx, l.interior(s.text.Slide, waiting), half)
+	clean, err := s.drained(ctx, l.interior(s.text.Slide, (*liveSite).waits), half)
 	if err != nil {
 		return err
 	}
 	if clean {
-		return s.jumpNow(l, waiting)
+		return s.jumpNow(l, (*liveSite).waits)
 	}
 	for _, site := range l.sites {
-		if !waiting(site) {
+		if !site.waits() {
 			continue
 		}
 		this := func(other *liveSite) bool { return other == site }

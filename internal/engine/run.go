@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"context"
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/sidelight-dev/sidelight/internal/decode"
@@ -13,6 +15,8 @@ import (
 const (
 	pollEvery  = 20 * time.Millisecond
 	checkEvery = 500 * time.Millisecond // is it still the same program; what time is it
+	drainEvery = 5 * time.Second        // sites that had to stay traps: may they jump now
+	drainFor   = 100 * time.Millisecond
 )
 
 // run watches the installed probes until the last has ended.
@@ -22,6 +26,8 @@ func (s *Session) run(l *live) {
 	poll, check := time.NewTicker(pollEvery), time.NewTicker(checkEvery)
 	defer poll.Stop()
 	defer check.Stop()
+	drain := time.NewTicker(drainEvery)
+	defer drain.Stop()
 	for l.machine.alive() {
 		select {
 		case now := <-poll.C:
@@ -32,6 +38,8 @@ func (s *Session) run(l *live) {
 			if err := s.proc.Alive(); gone(err) {
 				w.exited()
 			}
+		case <-drain.C:
+			w.upgrade()
 		case <-s.proc.Exited():
 			w.exited()
 		case <-s.stop:
@@ -94,6 +102,24 @@ func (w *watch) readTraps() {
 	w.traps = make([]uint64, len(w.l.sites))
 	for i := range w.traps {
 		w.traps[i] = binary.LittleEndian.Uint64(b[8*i:])
+	}
+}
+
+// upgrade gives sites their jumps that had to stay traps because goroutines were
+// parked inside their windows.
+func (w *watch) upgrade() {
+	if !slices.ContainsFunc(w.l.sites, (*liveSite).waits) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), drainFor)
+	defer cancel()
+	unlock, err := w.s.proc.Lock(ctx)
+	if err != nil {
+		return // another Sidelight is at work: next time
+	}
+	defer unlock()
+	if err := w.s.drain(ctx, w.l, time.Now().Add(drainFor)); err != nil {
+		w.s.opt.Log.Debug("sites stay traps for now", "error", err)
 	}
 }
 
