@@ -234,7 +234,7 @@ func (r *resolver) unknown(q query) error {
 	switch {
 	case e.Why != "":
 	case known:
-		e.Why = fmt.Sprintf("package %s of this build has no such function; if the source has it, nothing calls it and the linker removed it", pkg)
+		e.Why = fmt.Sprintf("package %s of this build has no such function; if the source has it, nothing calls it and the linker removed it, or it was inlined until nothing of it was left", pkg)
 	default:
 		e.Why = fmt.Sprintf("this build has no package %s", pkg)
 	}
