@@ -174,3 +174,24 @@ func TestLineOfAnInlinedCallHasItsOwnScope(t *testing.T) {
 		t.Error("no hits")
 	}
 }
+
+// TestProbesLeaveDeadRegistersToOthers: at the entry of outer a register that
+// the function never reads again holds an argument. A body that takes it for
+// free spoils the value for the next probe.
+func TestProbesLeaveDeadRegistersToOthers(t *testing.T) {
+	c := startTarget(t, buildTarget(t, nil))
+	o := observe(t, c,
+		probe.Spec{ID: "count", Kind: probe.Count, At: "main.outer"},
+		probe.Spec{ID: "log", Kind: probe.Log, At: mark(t, "outer"), Message: "{n} {who}"})
+	n := c.run("outer", 100)
+	ends := o.end()
+	checkSums(t, ends["count"], n)
+	for i, h := range o.hits("log") {
+		if want := fmt.Sprintf("%d nobody reads this", i); h.Message != want {
+			t.Fatalf("hit %d: %q, want %q", i, h.Message, want)
+		}
+	}
+	if len(o.hits("log")) != 100 {
+		t.Errorf("%+v", ends["log"])
+	}
+}

@@ -119,6 +119,12 @@ func floaty(x float64, n int) float64 {
 	return x * float64(n) // mark:float
 }
 
+//go:noinline
+func outer(n int, who string) int {
+	a := inlined(n) // mark:outer
+	return a*3 + n
+}
+
 // scenarios return how often the line that they are named for was passed.
 var scenarios = map[string]func(n int) int{
 	"leaf": func(n int) int {
@@ -140,6 +146,12 @@ var scenarios = map[string]func(n int) int{
 			sink += useInlined(i)
 		}
 		return 2 * n
+	},
+	"outer": func(n int) int {
+		for i := range n {
+			sink += outer(i, "nobody reads this")
+		}
+		return n
 	},
 	"method": func(n int) int {
 		c := &cart{}
