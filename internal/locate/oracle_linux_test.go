@@ -17,7 +17,7 @@ import (
 // the definition of a pass says, by the instructions that it executed; and, where
 // its comments say so, as often as a reader of the source counts.
 func TestSitesCountPasses(t *testing.T) {
-	ways := []testprog.Options{{GCFlags: "all=-N -l"}, {GCFlags: "all=-l"}, {GOAMD64: "v3"}}
+	ways := []testprog.Options{{GCFlags: "-N -l"}, {GCFlags: "-l"}, {GOAMD64: "v3"}}
 	for _, v := range testprog.Toolchains {
 		ways = append(ways, testprog.Options{Toolchain: v})
 	}
