@@ -88,8 +88,12 @@ func rank(w where) int {
 	return 3
 }
 
-// enough good candidates: a process with hundreds of threads need not be listed whole.
-const enough = 4
+// A process with hundreds of threads need not be listed whole: enough of the best
+// candidates end the search, or any good one among many.
+const (
+	enough = 4
+	many   = 32
+)
 
 // candidates lists threads to borrow, best first; running ones only if asked for.
 func (p *Proc) candidates(running bool) ([]int, error) {
@@ -119,9 +123,10 @@ func (p *Proc) candidates(running bool) ([]int, error) {
 		}
 		list = append(list, cand{tid, r})
 		if r == 0 {
-			if good++; good == enough {
-				break
-			}
+			good++
+		}
+		if good == enough || good > 0 && len(list) >= many {
+			break
 		}
 	}
 	slices.SortStableFunc(list, func(a, b cand) int { return a.rank - b.rank })
