@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/sidelight-dev/sidelight/internal/probe"
 )
@@ -47,11 +48,12 @@ func (b *bench) contention() error {
 }
 
 func (b *bench) contend(c *child, name string, spec probe.Spec, calls int) (contention, error) {
-	one := load{"solo", "handle", calls, 2 * b.plan.batches, restOfLog}
+	one := load{how: "solo", scenario: "handle", calls: calls, batches: b.plan.batches, rest: restOfLog, warm: aroundRings}
 	two := one
+	two.batches *= 2 // some will not overlap
 	two.how = "duo"
 	var alone, both series
-	overlapped := 0
+	var overlapped, spoilt int
 	for range b.plan.pairs {
 		bare1, err1 := c.time(one)
 		bare2, err2 := c.time(two)
@@ -61,9 +63,13 @@ func (b *bench) contend(c *child, name string, spec probe.Spec, calls int) (cont
 		}
 		with1, err1 := c.time(one)
 		with2, err2 := c.time(two)
-		_, err = p.close()
+		end, err := p.close()
 		if err := errors.Join(err1, err2, err); err != nil {
 			return contention{}, err
+		}
+		if end.Dropped*100 > end.Hits {
+			spoilt++ // dropping is cheaper than recording
+			continue
 		}
 		alone.add(bare1, with1)
 		both.add(bare2, with2)
@@ -73,8 +79,11 @@ func (b *bench) contend(c *child, name string, spec probe.Spec, calls int) (cont
 	hit2, _ := both.hit()
 	row := contention{Name: name, One: number(hit1), Two: number(hit2), Ratio: number(hit2 / hit1), Overlapped: overlapped,
 		BareOne: number(median(alone.without)), BareTwo: number(median(both.without)), Limit: 1.2}
+	if spoilt > 0 {
+		row.Note = fmt.Sprintf("%d of %d rounds are left out: the tool had no time to empty the rings", spoilt, b.plan.pairs)
+	}
 	if overlapped == 0 {
-		row.Note = "two threads never ran at once: too few processors, or too much else to do"
+		row.Note += "two threads never ran at once: too few processors, or too much else to do"
 	}
 	return row, nil
 }

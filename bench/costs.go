@@ -12,14 +12,15 @@ import (
 // string of 20 bytes and an int argument.
 const message = "order {o.ID} x{o.Qty} for {name} at {price}"
 
-// Loads of one batch. A batch of logs fits into a ring; the tool looks every
+// Loads of one batch. Two batches of logs fit into a ring; the tool looks every
 // 20 ms, and the target rests until it has.
 const (
-	callsOfLog   = 4000
+	callsOfLog   = 2000
 	restOfLog    = 30 * time.Millisecond
 	callsOfOther = 10_000
 	restOfOther  = 200 * time.Microsecond
 	callsOfTrap  = 500
+	aroundRings  = 8 // batches of logs, after which the rings of two processors were once used
 )
 
 // variant is a row of the table of costs.
@@ -33,10 +34,11 @@ type variant struct {
 }
 
 func variants(batches int) []variant {
-	quick := load{"solo", "handle", callsOfOther, batches, restOfOther}
-	logs := load{"solo", "handle", callsOfLog, batches, restOfLog}
-	once := load{"solo", "handle", callsOfOther, batches, 0}
-	traps := load{"solo", "tight", callsOfTrap, batches, restOfOther}
+	many := load{how: "solo", scenario: "handle", calls: callsOfOther, batches: batches, rest: restOfOther, warm: 1}
+	once := load{how: "solo", scenario: "handle", calls: callsOfOther, batches: batches, warm: 1}
+	logs := load{how: "solo", scenario: "handle", calls: callsOfLog, batches: batches, rest: restOfLog, warm: aroundRings}
+	first := load{how: "solo", scenario: "handle", calls: callsOfLog, batches: 2, rest: restOfLog}
+	traps := load{how: "solo", scenario: "tight", calls: callsOfTrap, batches: batches, rest: restOfOther, warm: 1}
 	leaf := logs
 	leaf.scenario = "leaf"
 	never := "o.Qty > 1000"
@@ -48,12 +50,13 @@ func variants(batches int) []variant {
 		return s
 	}
 	return []variant{
-		{name: "counter", load: quick, most: 3, spec: probe.Spec{Kind: probe.Count, At: "main.handle"}},
-		{name: "counter, condition false", load: quick, most: 5, spec: probe.Spec{Kind: probe.Count, At: "main.handle", If: never}},
-		{name: "log, condition false", load: quick, most: 5, spec: log(probe.Spec{If: never})},
-		{name: "log, rate exhausted", load: quick, most: 5, spec: log(probe.Spec{Rate: 1})},
+		{name: "counter", load: many, most: 3, spec: probe.Spec{Kind: probe.Count, At: "main.handle"}},
+		{name: "counter, condition false", load: many, most: 5, spec: probe.Spec{Kind: probe.Count, At: "main.handle", If: never}},
+		{name: "log, condition false", load: many, most: 5, spec: log(probe.Spec{If: never})},
+		{name: "log, rate exhausted", load: many, most: 5, spec: log(probe.Spec{Rate: 1})},
 		{name: "log, limit reached", load: once, most: 5, ended: true, spec: log(probe.Spec{Limit: 1000})},
 		{name: "log", load: logs, most: 25, spec: log(probe.Spec{})},
+		{name: "log, its first 4000 records", load: first, spec: log(probe.Spec{})},
 		{name: "log, in a function without a stack check", load: leaf, spec: log(probe.Spec{At: "main.leaf"})},
 		{name: "counter at a trap site", load: traps, trap: true, spec: probe.Spec{Kind: probe.Count, At: mark("trap")}},
 	}
@@ -106,7 +109,7 @@ func (b *bench) round(c *child, v variant, s *series) (string, error) {
 		return "", err
 	}
 	traps := p.ready.Probes[0].Traps > 0
-	made := uint64(v.load.calls * (v.load.batches + 1))
+	made := v.load.made()
 	switch {
 	case traps != v.trap && v.trap:
 		return "no trap site was found: every site of the target takes a jump", nil

@@ -3,7 +3,7 @@
 // a debugger's tracepoints (dlv trace); what two threads on one probe cost each
 // other; and for how long a program stands still while probes come and go.
 //
-//	go run ./bench [--quick] [--output text|json] [--markdown FILE]
+//	go run ./bench [--quick] [--only STEPS] [--output text|json] [--markdown FILE]
 //
 // It builds its target from testdata with the installed Go, starts it as a
 // child, and lets it time its own calls, in small batches that alternate with
@@ -22,6 +22,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/sidelight-dev/sidelight/internal/engine"
@@ -55,8 +57,12 @@ type plan struct {
 	batches int // of each cost in a round
 	cycles  int // installations and removals in one run of the pause
 	repeats int // runs of the pause of each kind, interleaved
-	pairs   int // rounds of the contention
+	pairs   int // rounds of the contention, and of the rivals
+
+	only []string // steps; empty: all
 }
+
+func (p plan) has(step string) bool { return len(p.only) == 0 || slices.Contains(p.only, step) }
 
 var (
 	fullPlan  = plan{rounds: 7, batches: 12, cycles: 60, repeats: 2, pairs: 5}
@@ -68,7 +74,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	quick := flags.Bool("quick", false, "fewer rounds: under a minute, and noisier")
 	output := flags.String("output", "text", "text or json")
 	markdown := flags.String("markdown", "", "also write the tables to this `file`")
-	rivals := flags.Bool("rivals", true, "measure bpftrace and dlv, too; what is missing is installed")
+	only := flags.String("only", "", "measure only these, separated by commas: costs, rivals, contention, pauses")
 	_ = flags.Parse(args)
 	if flags.NArg() > 0 || (*output != "text" && *output != "json") {
 		flags.Usage()
@@ -78,7 +84,10 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if *quick {
 		p = quickPlan
 	}
-	report, err := measure(ctx, p, *rivals)
+	if *only != "" {
+		p.only = strings.Split(*only, ",")
+	}
+	report, err := measure(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -96,7 +105,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 }
 
 // measure does everything, in a directory of its own that is removed after.
-func measure(ctx context.Context, p plan, withRivals bool) (*report, error) {
+func measure(ctx context.Context, p plan) (*report, error) {
 	dir, err := os.MkdirTemp("", "sidelight-bench-")
 	if err != nil {
 		return nil, err
@@ -110,18 +119,15 @@ func measure(ctx context.Context, p plan, withRivals bool) (*report, error) {
 	if b.target, err = buildTarget(ctx, dir); err != nil {
 		return nil, err
 	}
-	var ready []rival
-	if withRivals {
-		ready = b.prepareRivals()
-	}
-	for _, step := range []func() error{
-		b.costs,
-		func() error { return b.rivals(ready) },
-		b.contention,
-		b.pauses,
-	} {
-		if err := step(); err != nil {
-			return nil, err
+	for _, step := range []struct {
+		name string
+		do   func() error
+	}{{"costs", b.costs}, {"rivals", b.rivals}, {"contention", b.contention}, {"pauses", b.pauses}} {
+		if !p.has(step.name) {
+			continue
+		}
+		if err := step.do(); err != nil {
+			return nil, fmt.Errorf("%s: %w", step.name, err)
 		}
 		if err := ctx.Err(); err != nil {
 			return nil, err

@@ -13,8 +13,7 @@ const cycleTime = 150 * time.Millisecond
 // longGap is when a gap counts as long, in nanoseconds.
 const longGap = 100e3
 
-// pause is how a spinning goroutine stood still, in nanoseconds, at one number
-// of threads.
+// pause is how a spinning goroutine stood still at one number of threads.
 type pause struct {
 	Threads   int     `json:"threads"`
 	Cycles    int     `json:"cycles"` // installations and removals in a run
@@ -22,15 +21,32 @@ type pause struct {
 	Elsewhere gaps    `json:"elsewhere"` // the same probes in another process
 	Probes    gaps    `json:"probes"`
 	Ratio     float64 `json:"ratio"`       // Probes.Nth to None.Nth
+	OwnRatio  float64 `json:"own_ratio"`   // Probes.OwnNth to None.OwnNth
 	Limit     float64 `json:"limit_ratio"` // what the project allows
 	Reported  float64 `json:"reported_us"` // longest pause that Sidelight reports
 	Middle    float64 `json:"reported_median_us"`
 }
 
-// gaps is one kind of run: means over its repeats.
+// gaps is one kind of run: means over its repeats. A gap's own part is what was
+// not spent waiting for a processor that some other thread of the machine held.
 type gaps struct {
-	Nth  float64 `json:"nth_ns"` // the nth largest gap, n being the number of cycles
-	Long float64 `json:"long"`   // gaps above 100 µs
+	Nth     float64 `json:"nth_ns"` // the nth largest gap, n being the number of cycles
+	Long    float64 `json:"long"`   // gaps above 100 µs
+	OwnNth  float64 `json:"own_nth_ns"`
+	OwnLong float64 `json:"own_long"`
+}
+
+// add takes in one of several repeats: pairs of a gap and the waiting in it.
+func (g *gaps) add(found []float64, n, repeats int) {
+	var all, own []float64
+	for i := 0; i+1 < len(found); i += 2 {
+		all = append(all, found[i])
+		own = append(own, max(0, found[i]-found[i+1]))
+	}
+	g.Nth += nth(all, n) / float64(repeats)
+	g.Long += float64(above(all, longGap)) / float64(repeats)
+	g.OwnNth += nth(own, n) / float64(repeats)
+	g.OwnLong += float64(above(own, longGap)) / float64(repeats)
 }
 
 // pauses measures at several numbers of threads.
@@ -74,11 +90,11 @@ func (b *bench) pause(threads int) (pause, error) {
 			if kind.in == c {
 				reported = append(reported, pauses...)
 			}
-			kind.into.Nth += nth(found, b.plan.cycles) / float64(b.plan.repeats)
-			kind.into.Long += float64(above(found, longGap)) / float64(b.plan.repeats)
+			kind.into.add(found, b.plan.cycles, b.plan.repeats)
 		}
 	}
 	row.Ratio = number(row.Probes.Nth / row.None.Nth)
+	row.OwnRatio = number(row.Probes.OwnNth / row.None.OwnNth)
 	row.Reported, row.Middle = number(nth(reported, 1)), number(median(reported))
 	return row, nil
 }

@@ -35,16 +35,15 @@ type rival struct {
 	says string // what its output of a hit has in it
 }
 
-// prepareRivals finds or installs what is compared with, before anything is
-// measured.
+// prepareRivals finds or installs what is compared with.
 func (b *bench) prepareRivals() []rival {
 	const script = `uprobe:/proc/%d/exe:main.handle { printf("order %%d x%%d for %%s at %%d\n", ` +
 		`*(int64*)reg("ax"), *(int64*)(reg("ax")+8), str(reg("bx"), reg("cx")), reg("di")); }`
 	uprobe := rival{name: "the same log by a kernel uprobe", by: "bpftrace", says: "x3 for a name of",
-		load: load{"solo", "handle", 500, b.plan.batches, restOfLog},
+		load: load{how: "solo", scenario: "handle", calls: 500, batches: b.plan.batches, rest: restOfLog, warm: 1},
 		args: func(pid int) []string { return []string{"-p", fmt.Sprint(pid), "-e", fmt.Sprintf(script, pid)} }}
 	trace := rival{name: "the same log by a debugger", by: "dlv trace", says: "main.handle(",
-		load: load{"solo", "handle", 20, min(b.plan.batches, 8), time.Millisecond},
+		load: load{how: "solo", scenario: "handle", calls: 20, batches: 4, rest: time.Millisecond, warm: 1},
 		args: func(pid int) []string { return []string{"trace", "-p", fmt.Sprint(pid), `^main\.handle$`} }}
 	var err error
 	if uprobe.path, err = b.bpftrace(); err != nil {
@@ -110,8 +109,8 @@ func lastLine(out []byte) string {
 
 // rivals measures each of them against a target of its own. One that cannot
 // run gets a row that says why.
-func (b *bench) rivals(all []rival) error {
-	for _, r := range all {
+func (b *bench) rivals() error {
+	for _, r := range b.prepareRivals() {
 		row := &cost{Name: r.name, By: r.by}
 		if r.why == "" {
 			say("rival: %s", r.by)

@@ -123,18 +123,22 @@ type load struct {
 	calls    int // in a batch
 	batches  int
 	rest     time.Duration // after each batch, for the tool to empty the rings
+	warm     int           // batches before those that count
 }
 
-// time runs a load and gives the nanoseconds a call of each batch. Of one
-// thread alone, the first batch only warms up.
+// time runs a load and gives the nanoseconds a call of each batch that counts.
 func (c *child) time(l load) ([]float64, error) {
-	extra := 0
-	if l.how == "solo" {
-		extra = 1
+	if l.warm > 0 {
+		if _, err := c.batches(l, l.warm); err != nil {
+			return nil, err
+		}
 	}
-	ns, err := c.ask("%s %s %d %d %d", l.how, l.scenario, l.calls, l.batches+extra, l.rest.Microseconds())
-	if err != nil {
-		return nil, err
-	}
-	return ns[min(extra, len(ns)):], nil
+	return c.batches(l, l.batches)
 }
+
+func (c *child) batches(l load, n int) ([]float64, error) {
+	return c.ask("%s %s %d %d %d", l.how, l.scenario, l.calls, n, l.rest.Microseconds())
+}
+
+// made is how many calls a load makes, if one thread makes them.
+func (l load) made() uint64 { return uint64(l.calls) * uint64(l.warm+l.batches) }

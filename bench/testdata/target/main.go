@@ -3,7 +3,8 @@
 //
 //	solo NAME CALLS BATCHES REST   time batches of calls, with a rest of so many µs after each; answers nanoseconds a call, one for each batch
 //	duo NAME CALLS BATCHES REST    the same by two threads at once; answers those batches of both that overlapped
-//	gaps MILLISECONDS              spin, and answer every time of 10 µs or more in which the spinning stood still
+//	gaps MILLISECONDS              spin, and answer every time of 10 µs or more in which the spinning stood still,
+//	                               each with how much of it was spent waiting for a processor that others held
 //	sleepers N                     start threads that sleep in the kernel until there are N in all; answers N
 //
 // An answer is one line: "ok" and the numbers, or "error" and why.
@@ -139,20 +140,46 @@ func duo(f func(int), calls, batches int, pause time.Duration) []float64 {
 }
 
 // gaps spins for a while. It calls handle on the way, as a busy server would.
-func gaps(long time.Duration) []float64 {
+// The answer is pairs of numbers, in nanoseconds: the gap, and the waiting in it.
+func gaps(long time.Duration) ([]float64, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	stat, err := os.Open(fmt.Sprintf("/proc/self/task/%d/schedstat", syscall.Gettid()))
+	if err != nil {
+		return nil, err
+	}
+	defer stat.Close()
 	out := make([]float64, 0, 1<<20)
-	end := now() + long
+	waited, end := waiting(stat), now()+long
 	for last := now(); last < end && len(out) < cap(out); {
 		handle(orders, name, 3)
 		t := now()
 		if t-last >= 10*time.Microsecond {
-			out = append(out, float64(t-last))
+			w := waiting(stat)
+			out = append(out, float64(t-last), w-waited)
+			waited, t = w, now()
 		}
 		last = t
 	}
-	return out
+	return out, nil
+}
+
+// waiting is how long a thread could have run and had no processor: the second
+// number of its schedstat (Documentation/scheduler/sched-stats.rst of Linux).
+// It allocates nothing.
+func waiting(stat *os.File) float64 {
+	var b [64]byte
+	n, _ := syscall.Pread(int(stat.Fd()), b[:], 0)
+	field, value := 0, 0.0
+	for _, c := range b[:n] {
+		switch {
+		case c == ' ':
+			field++
+		case field == 1:
+			value = 10*value + float64(c-'0')
+		}
+	}
+	return value
 }
 
 // sleepers starts threads that block in a read which never returns.
@@ -231,7 +258,7 @@ func obey(words []string) ([]float64, error) {
 			return nil, err
 		}
 		if words[0] == "gaps" {
-			return gaps(time.Duration(n) * time.Millisecond), nil
+			return gaps(time.Duration(n) * time.Millisecond)
 		}
 		n, err = sleepers(n)
 		return []float64{float64(n)}, err
