@@ -26,6 +26,8 @@ type Variable struct {
 	fn       *Func
 	block    *scope
 	indirect bool
+	pc       uint64    // that was asked for,
+	line     int       // and the line that it was asked for
 	twin     *Variable // a second description of the same variable
 }
 
@@ -74,6 +76,7 @@ func (b *Build) ScopeOf(pc uint64, function string, line int) []*Variable {
 			if v == nil || twin(out, v) || twin(fresh, v) {
 				continue
 			}
+			v.pc, v.line = pc, line
 			switch {
 			case v.Param || v.Result || v.Captured || v.DeclLine < line:
 				out = append(out, v)
@@ -208,8 +211,11 @@ func (v *Variable) unset(pc uint64) bool {
 	if v.Result {
 		return v.block.own && pc <= v.b.bodyStart(v.fn)
 	}
+	if pc == v.pc {
+		return v.Fresh
+	}
 	row, ok := v.b.LineAt(pc)
-	return ok && v.DeclLine > 0 && row.Line == v.DeclLine
+	return ok && row.Line == v.DeclLine
 }
 
 // inClosure finds a captured variable in the closure itself, whose address is
@@ -247,14 +253,17 @@ func (b *Build) Readable(v *Variable, from uint64) (line int, ok bool) {
 	if i == 0 {
 		return 0, false
 	}
-	here := rows[i-1]
+	here := rows[i-1].Line
+	if from == v.pc {
+		here = v.line
+	}
 	scopes := v.block.ranges
 	best := -1
 	for _, r := range rows {
-		if !r.Stmt || r.File != here.File || r.Line == here.Line || r.Line <= v.DeclLine && !v.Param {
+		if !r.Stmt || r.Line == here || r.Line <= v.DeclLine && !v.Param {
 			continue
 		}
-		d := abs(r.Line - here.Line)
+		d := abs(r.Line - here)
 		if best >= 0 && d >= best || !inRanges(scopes, r.PC) || !b.innermost(v, f, r.PC) {
 			continue
 		}
