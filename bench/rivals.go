@@ -5,11 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -114,7 +114,7 @@ func (b *bench) rivals() error {
 		row := &cost{Name: r.name, By: r.by}
 		if r.why == "" {
 			say("rival: %s", r.by)
-			found, err := b.rival(r)
+			found, note, err := b.rival(r)
 			if b.ctx.Err() != nil {
 				return b.ctx.Err()
 			}
@@ -122,6 +122,7 @@ func (b *bench) rivals() error {
 				r.why = err.Error()
 			} else {
 				row = costOf(r.name, r.by, found)
+				row.Note = note
 			}
 		}
 		if r.why != "" {
@@ -132,33 +133,40 @@ func (b *bench) rivals() error {
 	return nil
 }
 
-// rival times calls before a rival attaches and after.
-func (b *bench) rival(r rival) (*series, error) {
+// rival times calls before a rival attaches and after. The note says how many
+// of the hits it told.
+func (b *bench) rival(r rival) (*series, string, error) {
 	c, err := b.start()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer c.stop()
 	bare := r.load
 	bare.calls = callsOfOther
 	without, err := c.time(bare)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	tool, err := b.attach(r, c)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer tool.detach()
 	var s series
+	made := uint64(tool.tries)
 	for range b.plan.pairs {
 		with, err := c.time(r.load)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		s.add(without, with)
+		made += r.load.made()
 	}
-	return &s, nil
+	tool.detach()
+	if told := bytes.Count(tool.said(), []byte(r.says)); uint64(told) < made {
+		return &s, fmt.Sprintf("told %d of %d hits", told, made), nil
+	}
+	return &s, "", nil
 }
 
 // attached is a rival at work.
@@ -167,6 +175,9 @@ type attached struct {
 	out  *os.File
 	path string
 	done chan error
+	once sync.Once
+
+	tries int // hits told before any was timed
 }
 
 // attach starts a rival on a target and waits until its output tells a hit.
@@ -195,7 +206,9 @@ func (b *bench) attach(r rival, c *child) (*attached, error) {
 			a.detach()
 			return nil, err
 		}
-		if bytes.Contains(a.said(), []byte(r.says)) {
+		time.Sleep(100 * time.Millisecond) // for it to tell
+		if n := bytes.Count(a.said(), []byte(r.says)); n > 0 {
+			a.tries = n
 			return a, nil
 		}
 	}
@@ -203,25 +216,25 @@ func (b *bench) attach(r rival, c *child) (*attached, error) {
 	return nil, fmt.Errorf("no hit within %v: %s", attachWithin, lastLine(a.said()))
 }
 
-// said is the beginning of what the rival has said.
+// said is what the rival has said so far.
 func (a *attached) said() []byte {
-	f, err := os.Open(a.path)
+	b, err := os.ReadFile(a.path)
 	if err != nil {
 		return nil
 	}
-	defer f.Close()
-	b, _ := io.ReadAll(io.LimitReader(f, 1<<16))
 	return b
 }
 
 // detach ends the rival as a person would, and by force if it does not listen.
 func (a *attached) detach() {
-	_ = a.cmd.Process.Signal(syscall.SIGINT)
-	select {
-	case <-a.done:
-	case <-time.After(detachWithin):
-		_ = a.cmd.Process.Kill()
-		<-a.done
-	}
-	a.out.Close()
+	a.once.Do(func() {
+		_ = a.cmd.Process.Signal(syscall.SIGINT)
+		select {
+		case <-a.done:
+		case <-time.After(detachWithin):
+			_ = a.cmd.Process.Kill()
+			<-a.done
+		}
+		a.out.Close()
+	})
 }
