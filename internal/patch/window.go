@@ -3,12 +3,16 @@ package patch
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/sidelight-dev/sidelight/internal/amd64"
 )
 
 // JumpLen is the length of the jump that takes a site to its trampoline.
 const JumpLen = 5
+
+// ShortLen is the length of the jump that takes a site to a hop.
+const ShortLen = 2
 
 // Window is what a site gives up. Its instructions run in the trampoline; after
 // them control goes on at End, unless the last one never falls through.
@@ -17,10 +21,14 @@ type Window struct {
 	Insts []amd64.Inst // displaced: one for a trap, as many as the jump covers otherwise
 	Len   int          // bytes of Insts
 
-	// Jump: a JMP rel32 may stand at Addr. Otherwise it takes an INT3, and Why
-	// says why.
+	// Jump: a jump may stand at Addr. Otherwise it takes an INT3, and Why says why.
 	Jump bool
 	Why  string
+
+	// Hop, if not 0: the jump at Addr is the short one, and leads to the padding at
+	// Hop, where the long one to the trampoline stands. It must be there first and
+	// go last.
+	Hop uint64
 
 	// Interior are the starts of instructions that the jump overwrites in the
 	// middle and at which a goroutine may be parked. Before the jump is written,
@@ -33,6 +41,17 @@ type Window struct {
 
 // End is the address after the displaced instructions.
 func (w *Window) End() uint64 { return w.Addr + uint64(w.Len) }
+
+// Room is how many bytes at Addr the window's jump or trap takes.
+func (w *Window) Room() int {
+	switch {
+	case !w.Jump:
+		return 1
+	case w.Hop != 0:
+		return ShortLen
+	}
+	return JumpLen
+}
 
 // Falls tells whether control may come to the end of the window's last
 // instruction, so that the trampoline must jump back. A displaced call comes
@@ -53,6 +72,10 @@ type Rules struct {
 	DeferReturn  uint64               // where a recovered panic continues; 0 none
 	UnsafePoint  func(pc uint64) bool // no goroutine can be parked there; nil: none such
 	PaddingAfter int                  // bytes of INT3 after FuncEnd that nothing else uses
+
+	// Hop finds JumpLen bytes of padding between functions, starting in [lo,hi],
+	// that nothing else uses (Padding.Hop); nil: no hops.
+	Hop func(lo, hi uint64) (at uint64, ok bool)
 }
 
 // RefusedError says that no probe can stand at a site.
@@ -79,24 +102,45 @@ func Plan(r Rules, site uint64) (Window, error) {
 	if why := immovable(&inst); why != "" {
 		return Window{}, &RefusedError{site, why}
 	}
-	w := Window{Addr: site, Insts: r.Graph.Insts[first : first+1], Len: inst.Len}
-	if w.Why = r.extend(&w, first); w.Why != "" {
-		w.Insts, w.Len, w.Interior, w.Spill = r.Graph.Insts[first:first+1], inst.Len, nil, 0
+	trap := Window{Addr: site, Insts: r.Graph.Insts[first : first+1], Len: inst.Len}
+	w := trap
+	if trap.Why = r.extend(&w, first, JumpLen); trap.Why == "" {
+		w.Jump = true
 		return w, nil
 	}
-	w.Jump = true
+	w = trap
+	if r.Hop == nil || r.extend(&w, first, ShortLen) != "" {
+		return trap, nil
+	}
+	if w.Hop = r.hop(site); w.Hop == 0 {
+		return trap, nil
+	}
+	w.Jump, w.Why = true, ""
 	return w, nil
 }
 
-// extend lets the window grow until a jump fits; otherwise it says why none does.
-func (r Rules) extend(w *Window, first int) (why string) {
+// hop finds a hop in reach of a short jump, clear of the jump itself.
+func (r Rules) hop(site uint64) uint64 {
+	end := site + ShortLen
+	if at, ok := r.Hop(end, end+math.MaxInt8); ok {
+		return at
+	}
+	if at, ok := r.Hop(end-(-math.MinInt8), site-JumpLen); ok {
+		return at
+	}
+	return 0
+}
+
+// extend lets the window grow until a jump of that length fits; otherwise it says
+// why none does.
+func (r Rules) extend(w *Window, first, length int) (why string) {
 	g := r.Graph
-	for i := first; w.Len < JumpLen; i++ {
+	for i := first; w.Len < length; i++ {
 		if last := &g.Insts[i]; last.Kind == amd64.Call || last.Kind == amd64.CallInd {
 			return "a call returns into the bytes that a jump needs"
 		}
 		if i+1 == len(g.Insts) {
-			return r.spill(w)
+			return r.spill(w, length)
 		}
 		next := &g.Insts[i+1]
 		if g.Unresolved {
@@ -118,8 +162,8 @@ func (r Rules) extend(w *Window, first int) (why string) {
 }
 
 // spill lets the jump cover padding after the function's last instruction.
-func (r Rules) spill(w *Window) (why string) {
-	need := JumpLen - w.Len
+func (r Rules) spill(w *Window, length int) (why string) {
+	need := length - w.Len
 	if w.End() != r.FuncEnd || need > r.PaddingAfter {
 		return "the function ends in the bytes that a jump needs"
 	}

@@ -81,8 +81,9 @@ const (
 	// KindFixup: key is a load of a probe; a fault there goes on at target.
 	KindFixup = 3
 	// KindYield: key is an int3 that a trampoline runs when the runtime asks for
-	// preemption; counter is the site, where the runtime gets the chance; if it does
-	// not take it, go on at target.
+	// preemption, or a hop, whose int3 a thread meets while it comes or goes; counter
+	// is the site, where the runtime gets the chance; if it does not take it, go on at
+	// target. A thread that is seen at key is as it was at the site.
 	KindYield = 4
 )
 
