@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"slices"
-
 	"github.com/sidelight-dev/sidelight/internal/inject"
 	"github.com/sidelight-dev/sidelight/internal/jit"
 	"github.com/sidelight-dev/sidelight/internal/patch"
@@ -62,16 +60,15 @@ func (p *place) trampoline(w *window, at uint64, trap int) (*trampoline, error) 
 	}
 	t.entries = append(t.entries, inject.Entry{Key: w.Addr + p.slide, Target: at, Kind: ring.KindTrap,
 		Counter: p.env.Control + uint64(ring.TrapCountOff+8*trap)})
+	if w.Hop != 0 {
+		t.entries = append(t.entries, inject.Entry{Key: w.Hop + p.slide, Target: at, Kind: ring.KindYield, Counter: w.Addr + p.slide})
+	}
 	return t, nil
 }
 
-// ask lets the goroutine yield at the site before the bodies run, where one of
-// them records: a pending preemption would make it drop its record.
+// ask lets the goroutine yield at the site before the bodies run: in a hot loop
+// the request would otherwise seldom find it outside the trampoline.
 func (p *place) ask(t *trampoline, w *window) error {
-	logs := slices.ContainsFunc(w.points, func(pt point) bool { return p.plan.probes[pt.probe].program.Log })
-	if !logs {
-		return nil
-	}
 	first := w.points[0]
 	code, err := jit.Ask(p.env, jit.Live{FlagsDead: first.live.FlagsDead}, t.here())
 	if err != nil {

@@ -40,7 +40,7 @@ var scenarios = map[string]func(n int) int{
 	"nil": nils, "fault": faults, "crash": crash,
 	"defers": defers, "goexit": goexits, "open": openCoded, "through": through,
 	// sched.go
-	"spinners": spinners, "mixers": mixers, "ticks": ticks, "collect": collect, "locked": lockedThreads,
+	"spinners": spinners, "spinon": spinOn, "mixers": mixers, "ticks": ticks, "collect": collect, "locked": lockedThreads,
 	"procs": procs, "births": births, "deep": deeps, "profile": profiles, "stacks": stacks,
 	// system.go
 	"fork": forks, "clone": clones, "exec": execSelf, "restarts": restarts, "signals": signals, "heard": heard, "endstorm": endStorm,

@@ -35,6 +35,31 @@ func spinners(n int) int {
 	return 20 * n
 }
 
+// spinOn is spinners until endstorm.
+func spinOn(n int) int {
+	stop.Store(false)
+	var wg sync.WaitGroup
+	var passed atomic.Int64
+	for range n {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for !stop.Load() {
+				s := 0
+				for i := range 10000 {
+					s += leaf(i)
+				}
+				if s != 149995000 {
+					broken("spinon", s)
+				}
+				passed.Add(10000)
+			}
+		}()
+	}
+	wg.Wait()
+	return int(passed.Load())
+}
+
 // mix is a loop of short instructions, one line each: wherever a goroutine is
 // preempted, it stands inside the window of some line.
 //
@@ -52,19 +77,20 @@ func mix(n int) (a, b, c, d uint64) {
 	return a, b, c, d
 }
 
-var stopMix atomic.Bool
+var stop atomic.Bool
 
-// mixers mixes in 200 goroutines until endStorm; all must come to the same result.
+// mixers mixes in n goroutines until endStorm; all must come to the same result.
 func mixers(n int) int {
-	stopMix.Store(false)
-	a, b, c, d := mix(n)
+	const rounds = 20000
+	stop.Store(false)
+	a, b, c, d := mix(rounds)
 	var wg sync.WaitGroup
-	for range 200 {
+	for range n {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			for !stopMix.Load() {
-				if a1, b1, c1, d1 := mix(n); a1 != a || b1 != b || c1 != c || d1 != d {
+			for !stop.Load() {
+				if a1, b1, c1, d1 := mix(rounds); a1 != a || b1 != b || c1 != c || d1 != d {
 					broken("mixers", a1)
 				}
 			}
@@ -75,7 +101,7 @@ func mixers(n int) int {
 }
 
 func endStorm(n int) int {
-	stopMix.Store(true)
+	stop.Store(true)
 	return n
 }
 
