@@ -156,6 +156,18 @@ func TestStatistics(t *testing.T) {
 	}
 }
 
+func TestContention(t *testing.T) {
+	bare := [2][]float64{{2, 2}, {3, 3}}
+	got := contended(bare, [2][]float64{{12, 12}, {14, 14}})
+	if got.One != 10 || got.Two != 11 || got.Ratio != 1.1 || got.Overlapped != 1 || got.Note != "" {
+		t.Errorf("%+v", got)
+	}
+	got = contended(bare, [2][]float64{{12, 12}, nil})
+	if got.Ratio != 0 || got.Note == "" || verdict(times, got.Ratio, got.Limit) != "" {
+		t.Errorf("nothing overlapped: %+v", got)
+	}
+}
+
 func sample() *report {
 	r := &report{Date: "2026-01-02", CPU: "a processor", CPUs: 2, Kernel: "Linux 6", Go: "go1.26", Load: "0.10",
 		Costs: []*cost{

@@ -29,16 +29,19 @@ func (b *bench) contention() error {
 		return err
 	}
 	defer c.stop()
+	logs := load{how: "solo", scenario: "handle", calls: callsOfLog, batches: b.plan.batches, rest: restOfLog, warm: aroundRings}
+	many := logs
+	many.calls, many.rest = callsOfOther, restOfOther
 	for _, v := range []struct {
-		name  string
-		spec  probe.Spec
-		calls int
+		name string
+		spec probe.Spec
+		load load
 	}{
-		{"log", probe.Spec{Kind: probe.Log, At: "main.handle", Message: message}, callsOfLog},
-		{"counter", probe.Spec{Kind: probe.Count, At: "main.handle"}, callsOfOther},
+		{"log", probe.Spec{Kind: probe.Log, At: "main.handle", Message: message}, logs},
+		{"counter", probe.Spec{Kind: probe.Count, At: "main.handle"}, many},
 	} {
 		say("contention: %s", v.name)
-		row, err := b.contend(c, v.name, v.spec, v.calls)
+		row, err := b.contend(c, v.name, v.spec, v.load)
 		if err != nil {
 			return err
 		}
@@ -47,43 +50,56 @@ func (b *bench) contention() error {
 	return nil
 }
 
-func (b *bench) contend(c *child, name string, spec probe.Spec, calls int) (contention, error) {
-	one := load{how: "solo", scenario: "handle", calls: calls, batches: b.plan.batches, rest: restOfLog, warm: aroundRings}
+// contend measures one probe. Batches of all rounds are taken together: on a
+// busy machine a round may have none in which both threads ran.
+func (b *bench) contend(c *child, name string, spec probe.Spec, one load) (contention, error) {
 	two := one
-	two.batches *= 2 // some will not overlap
-	two.how = "duo"
-	var alone, both series
-	var overlapped, spoilt int
+	two.how, two.batches = "duo", 3*one.batches // some will not overlap
+	var bare, with [2][]float64
+	spoilt := 0
 	for range b.plan.pairs {
-		bare1, err1 := c.time(one)
-		bare2, err2 := c.time(two)
-		p, err := b.probe(c, spec)
-		if err := errors.Join(err1, err2, err); err != nil {
+		without, err1 := c.both(one, two)
+		p, err2 := b.probe(c, spec)
+		if err := errors.Join(err1, err2); err != nil {
 			return contention{}, err
 		}
-		with1, err1 := c.time(one)
-		with2, err2 := c.time(two)
-		end, err := p.close()
-		if err := errors.Join(err1, err2, err); err != nil {
+		probed, err1 := c.both(one, two)
+		end, err2 := p.close()
+		if err := errors.Join(err1, err2); err != nil {
 			return contention{}, err
 		}
 		if end.Dropped*100 > end.Hits {
 			spoilt++ // dropping is cheaper than recording
 			continue
 		}
-		alone.add(bare1, with1)
-		both.add(bare2, with2)
-		overlapped += len(with2) / 2
+		for i := range bare {
+			bare[i], with[i] = append(bare[i], without[i]...), append(with[i], probed[i]...)
+		}
 	}
-	hit1, _ := alone.hit()
-	hit2, _ := both.hit()
-	row := contention{Name: name, One: number(hit1), Two: number(hit2), Ratio: number(hit2 / hit1), Overlapped: overlapped,
-		BareOne: number(median(alone.without)), BareTwo: number(median(both.without)), Limit: 1.2}
+	row := contended(bare, with)
+	row.Name = name
 	if spoilt > 0 {
-		row.Note = fmt.Sprintf("%d of %d rounds are left out: the tool had no time to empty the rings", spoilt, b.plan.pairs)
-	}
-	if overlapped == 0 {
-		row.Note += "two threads never ran at once: too few processors, or too much else to do"
+		row.Note += fmt.Sprintf("%d of %d rounds are left out: the tool had no time to empty the rings", spoilt, b.plan.pairs)
 	}
 	return row, nil
+}
+
+// both times one thread alone, and then two at once.
+func (c *child) both(one, two load) (out [2][]float64, err error) {
+	if out[0], err = c.time(one); err != nil {
+		return out, err
+	}
+	out[1], err = c.time(two)
+	return out, err
+}
+
+// contended makes a row of the batches of one thread and of two.
+func contended(bare, with [2][]float64) contention {
+	row := contention{Limit: 1.2, Overlapped: len(with[1]) / 2, BareOne: number(median(bare[0])), BareTwo: number(median(bare[1])),
+		One: number(median(with[0]) - median(bare[0])), Two: number(median(with[1]) - median(bare[1]))}
+	row.Ratio = number(row.Two / row.One)
+	if row.Two == 0 {
+		row.Note = "two threads never ran at once: too few processors, or too much else to do. "
+	}
+	return row
 }

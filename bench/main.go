@@ -65,7 +65,7 @@ type plan struct {
 func (p plan) has(step string) bool { return len(p.only) == 0 || slices.Contains(p.only, step) }
 
 var (
-	fullPlan  = plan{rounds: 7, batches: 12, cycles: 60, repeats: 2, pairs: 5}
+	fullPlan  = plan{rounds: 6, batches: 12, cycles: 60, repeats: 2, pairs: 4}
 	quickPlan = plan{rounds: 3, batches: 6, cycles: 15, repeats: 1, pairs: 2}
 )
 

@@ -8,7 +8,7 @@ import (
 )
 
 // cycleTime is how often probes come in the pause runs; they go half way.
-const cycleTime = 150 * time.Millisecond
+const cycleTime = 120 * time.Millisecond
 
 // longGap is when a gap counts as long, in nanoseconds.
 const longGap = 100e3

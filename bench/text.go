@@ -25,10 +25,7 @@ func (r *report) costTable() table {
 	t := table{title: "Cost of a hit",
 		head: []string{"probe", "by", "per call", "per hit", "least", "× unprobed call", "× log", "allowed"}}
 	for _, c := range r.Costs {
-		row := []string{c.Name, c.By, span(c.Call), span(c.Hit), span(c.Least), times(c.ToUnprobed), times(c.ToLog), ""}
-		if c.Limit > 0 && c.Hit != 0 {
-			row[7] = fmt.Sprintf("%s: %s", span(c.Limit), verdict(c.Hit <= c.Limit))
-		}
+		row := []string{c.Name, c.By, span(c.Call), span(c.Hit), span(c.Least), times(c.ToUnprobed), times(c.ToLog), verdict(span, c.Hit, c.Limit)}
 		t.rows = append(t.rows, row)
 		if c.Note != "" {
 			t.notes = append(t.notes, fmt.Sprintf("%s (%s): %s", c.Name, c.By, c.Note))
@@ -44,7 +41,7 @@ func (r *report) contentionTable() table {
 		head: []string{"probe", "one thread", "two threads", "ratio", "unprobed call, one", "two", "allowed"}}
 	for _, c := range r.Contention {
 		t.rows = append(t.rows, []string{c.Name, span(c.One), span(c.Two), times(c.Ratio), span(c.BareOne), span(c.BareTwo),
-			fmt.Sprintf("%s: %s", times(c.Limit), verdict(c.Ratio <= c.Limit))})
+			verdict(times, c.Ratio, c.Limit)})
 		if c.Note != "" {
 			t.notes = append(t.notes, c.Name+": "+c.Note)
 		}
@@ -61,7 +58,7 @@ func (r *report) pauseTable() table {
 		cycles = p.Cycles
 		row := func(name string, cell func(gaps) string, ratio float64) []string {
 			return []string{name, cell(p.None), cell(p.Elsewhere), cell(p.Probes), times(ratio),
-				fmt.Sprintf("%s: %s", times(p.Limit), verdict(ratio <= p.Limit)), ""}
+				verdict(times, ratio, p.Limit), ""}
 		}
 		all := row(fmt.Sprint(p.Threads), func(g gaps) string { return fmt.Sprintf("%s / %.0f", span(g.Nth), g.Long) }, p.Ratio)
 		all[6] = fmt.Sprintf("%.0f µs, median %.0f µs", p.Reported, p.Middle)
@@ -74,11 +71,15 @@ func (r *report) pauseTable() table {
 	return t
 }
 
-func verdict(ok bool) string {
-	if ok {
-		return "held"
+// verdict is a limit and whether it was held; of nothing measured, nothing.
+func verdict(show func(float64) string, got, limit float64) string {
+	switch {
+	case limit == 0 || got == 0:
+		return ""
+	case got <= limit:
+		return show(limit) + ": held"
 	}
-	return "missed"
+	return show(limit) + ": missed"
 }
 
 // span is a time in the unit that suits it; of nothing, nothing.
