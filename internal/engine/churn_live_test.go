@@ -46,10 +46,17 @@ func tool(args []string) {
 // startTool runs tool on a child; lines are what it says.
 func startTool(t *testing.T, c *child, mode string, marks ...string) (*exec.Cmd, *bufio.Scanner) {
 	t.Helper()
-	args := []string{"tool", strconv.Itoa(c.cmd.Process.Pid), mode}
+	var at []string
 	for _, m := range marks {
-		args = append(args, mark(t, m))
+		at = append(at, mark(t, m))
 	}
+	return startToolAt(t, c, mode, at...)
+}
+
+// startToolAt is startTool for any locations.
+func startToolAt(t *testing.T, c *child, mode string, at ...string) (*exec.Cmd, *bufio.Scanner) {
+	t.Helper()
+	args := append([]string{"tool", strconv.Itoa(c.cmd.Process.Pid), mode}, at...)
 	cmd := exec.Command(os.Args[0], args...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()

@@ -20,6 +20,7 @@ import (
 type plan struct {
 	probes  []*planned
 	windows []*window
+	padding *patch.Padding // what of it the windows take; nil: no hops
 }
 
 // planned is one probe of a plan. A probe without windows has issues that say why.
@@ -61,8 +62,9 @@ func (e *MistakeError) ProbeID() string { return e.Probe }
 
 // planner makes plans for one build.
 type planner struct {
-	build  *debuginfo.Build
-	graphs map[*debuginfo.Func]*function
+	build   *debuginfo.Build
+	graphs  map[*debuginfo.Func]*function
+	padding *patch.Padding
 }
 
 // function is the flow of one function, kept while a plan is made.
@@ -74,7 +76,7 @@ type function struct {
 }
 
 func newPlanner(b *debuginfo.Build) *planner {
-	return &planner{build: b, graphs: map[*debuginfo.Func]*function{}}
+	return &planner{build: b, graphs: map[*debuginfo.Func]*function{}, padding: patch.NewPadding(b.Padding)}
 }
 
 // plan works out all probes together, so that neighbours can share windows. The
@@ -166,10 +168,16 @@ func (p *planner) windows(out *plan) {
 			out.windows = append(out.windows, w)
 		}
 		if !last.Jump {
-			out.probes[s.probe].issue(probe.IssueTrap, fmt.Sprintf(
-				"a site in %s takes no jump (%s): each hit there costs about 1.1 µs", last.fn.Name, last.Why))
+			out.probes[s.probe].issueTrap(last)
 		}
 	}
+	out.padding = p.padding
+}
+
+// issueTrap says that a window of the probe takes no jump.
+func (pl *planned) issueTrap(w *window) {
+	pl.issue(probe.IssueTrap, fmt.Sprintf(
+		"a site in %s takes no jump (%s): each hit there costs about 1.1 µs", w.fn.Name, w.Why))
 }
 
 func issueOf(err error) string {
@@ -188,10 +196,16 @@ func (p *planner) window(s asked) (*window, error) {
 	}
 	w, err := patch.Plan(patch.Rules{
 		Graph: f.graph, FuncEnd: f.fn.End, DeferReturn: f.fn.DeferReturn,
-		UnsafePoint: p.build.UnsafePoint, PaddingAfter: p.padding(f.fn),
+		UnsafePoint: p.build.UnsafePoint, PaddingAfter: p.padding.After(f.fn.End), Hop: p.padding.Hop,
 	}, s.pc)
 	if err != nil {
 		return nil, err
+	}
+	if w.Spill > 0 {
+		p.padding.Take(f.fn.End, f.fn.End+uint64(w.Spill))
+	}
+	if w.Hop != 0 {
+		p.padding.Take(w.Hop, w.Hop+patch.JumpLen)
 	}
 	out := &window{Window: w, fn: f.fn}
 	out.join(p, s)
@@ -209,19 +223,6 @@ func (w *window) join(p *planner, s asked) bool {
 		}
 	}
 	return false
-}
-
-// padding is how many bytes of int3 behind a function nobody uses.
-func (p *planner) padding(fn *debuginfo.Func) int {
-	b, err := p.build.Bytes(fn.End, patch.JumpLen)
-	if err != nil {
-		return 0
-	}
-	n := 0
-	for n < len(b) && b[n] == 0xCC && p.build.FuncAt(fn.End+uint64(n)) == nil {
-		n++
-	}
-	return n
 }
 
 // function is the flow of the function that holds pc.

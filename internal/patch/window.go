@@ -112,23 +112,25 @@ func Plan(r Rules, site uint64) (Window, error) {
 	if r.Hop == nil || r.extend(&w, first, ShortLen) != "" {
 		return trap, nil
 	}
-	if w.Hop = r.hop(site); w.Hop == 0 {
+	if !w.Rehop(r.Hop) {
 		return trap, nil
 	}
 	w.Jump, w.Why = true, ""
 	return w, nil
 }
 
-// hop finds a hop in reach of a short jump, clear of the jump itself.
-func (r Rules) hop(site uint64) uint64 {
-	end := site + ShortLen
-	if at, ok := r.Hop(end, end+math.MaxInt8); ok {
-		return at
+// Rehop gives the window another hop, in reach of a short jump and clear of the
+// jump itself. find is as Rules.Hop.
+func (w *Window) Rehop(find func(lo, hi uint64) (at uint64, ok bool)) bool {
+	end := w.Addr + ShortLen
+	at, ok := find(end, end+math.MaxInt8)
+	if !ok {
+		at, ok = find(end-(-math.MinInt8), w.Addr-JumpLen)
 	}
-	if at, ok := r.Hop(end-(-math.MinInt8), site-JumpLen); ok {
-		return at
+	if ok {
+		w.Hop = at
 	}
-	return 0
+	return ok
 }
 
 // extend lets the window grow until a jump of that length fits; otherwise it says
