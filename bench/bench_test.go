@@ -95,7 +95,7 @@ func TestVariantsAreWhatTheySay(t *testing.T) {
 func TestProbesComeAndGo(t *testing.T) {
 	b := small(t)
 	c := started(t, b)
-	pauses, err := b.comeAndGo(c)
+	pauses, err := b.comeAndGo(c, nil)
 	if err != nil || len(pauses) != 1 {
 		t.Errorf("%v, %v", pauses, err)
 	}
@@ -178,7 +178,7 @@ func sample() *report {
 			{Name: "debugger", By: "dlv trace", Note: "cannot run: not here"},
 		},
 		Contention: []contention{{Name: "log", One: 12, Two: 12.6, Ratio: 1.05, BareOne: 2, BareTwo: 2, Limit: 1.2}},
-		Pauses: []pause{{Threads: 10, Cycles: 60, None: gaps{50e3, 7, 40e3, 6}, Probes: gaps{60e3, 9, 100e3, 8},
+		Pauses: []pause{{Threads: 10, Cycles: 60, Made: 55, None: gaps{50e3, 7, 40e3, 6}, Probes: gaps{60e3, 9, 100e3, 8},
 			Ratio: 1.2, OwnRatio: 2.5, Limit: 2, Reported: 200, Middle: 150}},
 	}
 	r.compare()
@@ -188,7 +188,7 @@ func sample() *report {
 func TestReports(t *testing.T) {
 	r := sample()
 	for name, text := range map[string]string{"text": r.text(), "markdown": r.markdown()} {
-		for _, want := range []string{"6.0 µs", "500", "25.0 ns: held", "3.0 ns: missed", "cannot run: not here", "1.05", "60.0 µs / 9", "2.00: missed", "a processor"} {
+		for _, want := range []string{"6.0 µs", "500", "25.0 ns: held", "3.0 ns: missed", "cannot run: not here", "1.05", "60.0 µs / 9", "2.00: missed", "55 of 60", "a processor"} {
 			if !strings.Contains(text, want) {
 				t.Errorf("%s has no %q:\n%s", name, want, text)
 			}

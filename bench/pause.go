@@ -7,8 +7,13 @@ import (
 	"github.com/sidelight-dev/sidelight/internal/probe"
 )
 
-// cycleTime is how often probes come in the pause runs; they go half way.
-const cycleTime = 120 * time.Millisecond
+// Times of a run of the pause: how often probes come, how long they stay, and
+// how much longer than all cycles the spinning lasts (a busy machine is late).
+const (
+	cycleTime = 110 * time.Millisecond
+	stayTime  = 10 * time.Millisecond
+	spare     = 1.15
+)
 
 // longGap is when a gap counts as long, in nanoseconds.
 const longGap = 100e3
@@ -17,6 +22,7 @@ const longGap = 100e3
 type pause struct {
 	Threads   int     `json:"threads"`
 	Cycles    int     `json:"cycles"` // installations and removals in a run
+	Made      int     `json:"made"`   // of those, the fewest that a run had time for
 	None      gaps    `json:"none"`
 	Elsewhere gaps    `json:"elsewhere"` // the same probes in another process
 	Probes    gaps    `json:"probes"`
@@ -75,7 +81,7 @@ func (b *bench) pause(threads int) (pause, error) {
 		return pause{}, err
 	}
 	defer twin.stop()
-	row := pause{Threads: threads, Cycles: b.plan.cycles, Limit: 2}
+	row := pause{Threads: threads, Cycles: b.plan.cycles, Made: b.plan.cycles, Limit: 2}
 	var reported []float64
 	for r := range b.plan.repeats {
 		say("pause: %d threads, run %d of %d", threads, r+1, b.plan.repeats)
@@ -89,6 +95,7 @@ func (b *bench) pause(threads int) (pause, error) {
 			}
 			if kind.in == c {
 				reported = append(reported, pauses...)
+				row.Made = min(row.Made, len(pauses))
 			}
 			kind.into.add(found, b.plan.cycles, b.plan.repeats)
 		}
@@ -116,34 +123,39 @@ func (b *bench) crowd(threads int) (*child, error) {
 // process: c itself, another one, or none. It gives the gaps, and the pauses
 // in µs that Sidelight reports.
 func (b *bench) spin(c, in *child) (found, pauses []float64, err error) {
-	long := time.Duration(b.plan.cycles) * cycleTime
-	spun := make(chan error, 1)
+	long := time.Duration(spare * float64(b.plan.cycles) * float64(cycleTime))
+	over := make(chan struct{})
+	var errSpin error
 	go func() {
-		var err error
-		found, err = c.ask("gaps %d", long.Milliseconds())
-		spun <- err
+		defer close(over)
+		found, errSpin = c.ask("gaps %d", long.Milliseconds())
 	}()
 	if in != nil {
-		pauses, err = b.comeAndGo(in)
+		pauses, err = b.comeAndGo(in, over)
 	}
-	err = errors.Join(<-spun, err)
-	return found, pauses, err
+	<-over
+	return found, pauses, errors.Join(errSpin, err)
 }
 
-// comeAndGo puts a log and a counter in and out at a steady pace.
-func (b *bench) comeAndGo(in *child) ([]float64, error) {
+// comeAndGo puts a log and a counter in and out at a steady pace, until all
+// cycles are done or the spinning is over.
+func (b *bench) comeAndGo(in *child, over <-chan struct{}) ([]float64, error) {
 	var pauses []float64
-	pace := time.NewTicker(cycleTime / 2)
+	pace := time.NewTicker(cycleTime)
 	defer pace.Stop()
 	for range b.plan.cycles {
-		<-pace.C
+		select {
+		case <-over:
+			return pauses, nil
+		case <-pace.C:
+		}
 		p, err := b.probe(in,
 			probe.Spec{Kind: probe.Log, At: "main.handle", Message: message, Rate: probe.DefaultRate},
 			probe.Spec{Kind: probe.Count, At: "main.leaf"})
 		if err != nil {
 			return nil, err
 		}
-		<-pace.C
+		time.Sleep(stayTime)
 		end, err := p.close()
 		if err != nil {
 			return nil, err

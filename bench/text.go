@@ -64,6 +64,9 @@ func (r *report) pauseTable() table {
 		all[6] = fmt.Sprintf("%.0f µs, median %.0f µs", p.Reported, p.Middle)
 		own := row("  less waiting", func(g gaps) string { return fmt.Sprintf("%s / %.0f", span(g.OwnNth), g.OwnLong) }, p.OwnRatio)
 		t.rows = append(t.rows, all, own)
+		if p.Made < p.Cycles {
+			t.notes = append(t.notes, fmt.Sprintf("%d threads: the machine was so busy that a run had time for %d of %d installations only", p.Threads, p.Made, p.Cycles))
+		}
 	}
 	t.notes = append(t.notes, fmt.Sprintf("The %dth-largest gap, and how many were above 100 µs, in runs of %d installations and removals of a log and a counter. "+
 		"Elsewhere: the same in a twin of the process, which tells the share of the machine. Less waiting: without the time in which the thread was not held, but other threads of the machine had its processor. "+
