@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"math/rand"
 	"testing"
 	"time"
 
@@ -90,14 +91,15 @@ func TestParkedInsideWindows(t *testing.T) {
 	c.answer("mixers")
 }
 
-// TestEveryWindowOfALoop does the same for each instruction of the loop.
-func TestEveryWindowOfALoop(t *testing.T) {
+// TestWindowsOfALoop does the same for instructions that no line begins with.
+func TestWindowsOfALoop(t *testing.T) {
 	c := startHazard(t)
 	c.say("go mixers 20")
 	o := collecting(t, c)
 	pcs := o.instructions("main.mix", anyInst)
 	_ = o.s.Close()
-	for _, pc := range pcs {
+	for range 6 {
+		pc := pcs[rand.Intn(len(pcs))]
 		o := collecting(t, c)
 		o.install(o.planAt(probe.Spec{Kind: probe.Count}, []uint64{pc}))
 		if len(o.ready.Probes) != 1 || o.ready.Probes[0].Sites == 0 {
@@ -118,8 +120,8 @@ func TestStacksGrowInProbedFrames(t *testing.T) {
 	c := startHazard(t)
 	for _, spec := range []probe.Spec{
 		{Kind: probe.Count},
-		{Kind: probe.Count, If: "n > -1 && n < 1000000"},
-		{Kind: probe.Log, Message: "{n} {pad[0]}"},
+		{Kind: probe.Count, If: "$goroutine > 0 && $line > 0"},
+		{Kind: probe.Log, Message: "{$goroutine} {$function}"},
 	} {
 		spec.ID, spec.At = "deep", lineOf(t, "deep")
 		o := observe(t, c, spec)
@@ -189,4 +191,39 @@ func TestLockedAndDyingThreads(t *testing.T) {
 	c.say("go births 3000")
 	cycles(t, c, 10, counts(t, "leaf")...)
 	c.answer("births")
+}
+
+// TestHopsInHotLoops reaches sites over jumps in the padding between functions,
+// while the runtime preempts and the profiler looks. Naively a signal finds the
+// thread in the padding, for which the runtime has no tables, and it throws.
+func TestHopsInHotLoops(t *testing.T) {
+	c := startHazard(t)
+	hops := 0
+	for _, function := range []string{"main.leaf", "main.mix", "main.spinOn", "main.spinners", "main.deep"} {
+		o := collecting(t, c)
+		var pcs []uint64
+		for _, pc := range o.instructions(function, anyInst) {
+			p := o.planAt(probe.Spec{Kind: probe.Count}, []uint64{pc})
+			if len(p.windows) == 1 && p.windows[0].Hop != 0 {
+				pcs = append(pcs, pc)
+			}
+		}
+		if len(pcs) == 0 {
+			_ = o.s.Close()
+			continue
+		}
+		o.install(o.planAt(probe.Spec{Kind: probe.Count}, pcs))
+		for _, r := range o.ready.Probes {
+			hops += r.Jumps
+		}
+		c.say("go spinon 4")
+		c.run("profile", 50_000)
+		c.run("collect", 5)
+		c.run("deep", 5)
+		c.run("endstorm", 1)
+		c.answer("spinon")
+		o.end()
+	}
+	t.Logf("%d sites had hops", hops)
+	checkText(t, c)
 }
