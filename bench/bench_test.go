@@ -54,7 +54,7 @@ func TestTheTargetAnswers(t *testing.T) {
 	}{
 		{"solo handle 10 3 0", 3},
 		{"solo leaf 10 1 0", 1},
-		{"solo tight 10 1 0", 1},
+		{"solo leave 10 1 0", 1},
 		{"duo handle 10 2 0", -1},
 		{"gaps 5", -1},
 		{"sleepers 12", 1},

@@ -38,7 +38,7 @@ func variants(batches int) []variant {
 	once := load{how: "solo", scenario: "handle", calls: callsOfOther, batches: batches, warm: 1}
 	logs := load{how: "solo", scenario: "handle", calls: callsOfLog, batches: batches, rest: restOfLog, warm: aroundRings}
 	first := load{how: "solo", scenario: "handle", calls: callsOfLog, batches: 2, rest: restOfLog}
-	traps := load{how: "solo", scenario: "tight", calls: callsOfTrap, batches: batches, rest: restOfOther, warm: 1}
+	traps := load{how: "solo", scenario: "leave", calls: callsOfTrap, batches: batches, rest: restOfOther, warm: 1}
 	leaf := logs
 	leaf.scenario = "leaf"
 	never := "o.Qty > 1000"
@@ -132,7 +132,7 @@ func accounts(v variant, end *probe.End, made uint64) string {
 	case end.Dropped*100 > made:
 		return fmt.Sprintf("%d of %d hits found the ring full or the scheduler waiting", end.Dropped, made)
 	case v.trap:
-		return "forced: the line's only instruction is shorter than a jump, and the loop jumps behind it"
+		return "forced: the line's only instruction is one byte long, and a branch leads behind it"
 	}
 	return ""
 }
