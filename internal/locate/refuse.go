@@ -23,8 +23,10 @@ var refusedPackages = map[string]bool{
 
 // refusedFuncs are single functions: those that run in the child between fork
 // and exec or while the goroutine's P is given away for a system call
-// (syscall/exec_linux.go, syscall/syscall_linux.go), and what reflect's assembly
-// stubs call (reflect/makefunc.go, reflect/value.go).
+// (syscall/exec_linux.go, syscall/syscall_linux.go), what reflect's assembly
+// stubs call (reflect/makefunc.go, reflect/value.go), and what the scheduler
+// itself calls when a timer has come (time/sleep.go): no goroutine is parked
+// there, so nobody would see a thread inside a window.
 var refusedFuncs = map[string]string{
 	"syscall.forkAndExecInChild":       whyFork,
 	"syscall.forkAndExecInChild1":      whyFork,
@@ -48,6 +50,9 @@ var refusedFuncs = map[string]string{
 	"reflect.callMethod":               whyReflect,
 	"reflect.moveMakeFuncArgPtrs":      whyReflect,
 	"syscall.runtime_AfterForkInChild": whyFork,
+	"syscall.doCheckClonePidfd":        whyFork,
+	"time.sendTime":                    whyRuntime,
+	"time.goFunc":                      whyRuntime,
 }
 
 const (
