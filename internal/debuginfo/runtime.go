@@ -14,12 +14,12 @@ type Runtime struct {
 	// struct runtime.g
 	GM, GGoid, GStackLo, GStackHi, GStackguard0, GSchedSP, GStatus, GAsyncSafePoint int64
 	// struct runtime.m
-	MP, MCurg, MG0, MGsignal, MProcid int64
+	MP, MCurg, MG0, MGsignal, MProcid, MAlllink int64
 	// struct runtime.p
 	PID int64
-	// Variables of the runtime: a slice of *g, its length as an atomic word, and
-	// an int32.
-	Allgs, Allglen, Gomaxprocs uint64
+	// Variables of the runtime: a slice of *g, its length as an atomic word, an
+	// int32, and the first *m of a list.
+	Allgs, Allglen, Gomaxprocs, Allm uint64
 }
 
 // Runtime reads the layout of the runtime. An error names what is missing.
@@ -44,6 +44,7 @@ func (b *Build) Runtime() (*Runtime, error) {
 			{&r.MG0, "runtime.m", []string{"g0"}},
 			{&r.MGsignal, "runtime.m", []string{"gsignal"}},
 			{&r.MProcid, "runtime.m", []string{"procid"}},
+			{&r.MAlllink, "runtime.m", []string{"alllink"}},
 			{&r.PID, "runtime.p", []string{"id"}},
 		} {
 			off, err := b.fieldOffset(f.typ, f.path...)
@@ -55,7 +56,7 @@ func (b *Build) Runtime() (*Runtime, error) {
 		for _, v := range []struct {
 			to   *uint64
 			name string
-		}{{&r.Allgs, "runtime.allgs"}, {&r.Allglen, "runtime.allglen"}, {&r.Gomaxprocs, "runtime.gomaxprocs"}} {
+		}{{&r.Allgs, "runtime.allgs"}, {&r.Allglen, "runtime.allglen"}, {&r.Gomaxprocs, "runtime.gomaxprocs"}, {&r.Allm, "runtime.allm"}} {
 			g, ok := b.global(v.name)
 			if !ok {
 				return nil, fmt.Errorf("%s: the debug information lacks %s: this Go version (%s) is not supported", b.Path, v.name, b.GoVersion)

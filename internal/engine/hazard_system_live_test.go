@@ -234,3 +234,25 @@ func TestCalledFromC(t *testing.T) {
 		})
 	}
 }
+
+// TestThreadsThatBlockTraps refuses a program in which Go code runs on a thread
+// that blocks SIGTRAP. Naively the first trap there kills it.
+func TestThreadsThatBlockTraps(t *testing.T) {
+	c := startTarget(t, hazardTarget(t, "hazardcgo"))
+	c.run("deafc", 1) // a thread of C's own may
+	c.run("deaf", 1)
+	s := open(t, c, Options{})
+	_, err := s.Install(context.Background(), counts(t, "cleaf"))
+	var refused *inject.RefusedError
+	if !errors.As(err, &refused) || refused.Code != inject.CodeSignals {
+		t.Errorf("%v", err)
+	}
+	_ = s.Close()
+	checkText(t, c)
+	c.run("deaf", 0)
+	o := observe(t, c, counts(t, "cleaf")...)
+	want := c.run("callback", 100)
+	if got := o.sum(o.end(), "cleaf"); got != want {
+		t.Errorf("counted %d of %d", got, want)
+	}
+}

@@ -110,6 +110,9 @@ func (s *Session) Install(ctx context.Context, specs []probe.Spec) (*probe.Ready
 		return nil, err
 	}
 	s.opt.Log.Debug("made a plan", "probes", len(plan.probes), "windows", len(plan.windows))
+	if err := s.proc.Hears(inject.Machines{Allm: s.rt.Allm + s.text.Slide, MAlllink: s.rt.MAlllink, MProcid: s.rt.MProcid}); err != nil {
+		return nil, err
+	}
 	l, err := s.install(ctx, plan)
 	if err != nil {
 		return nil, refusal(err)

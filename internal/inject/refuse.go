@@ -27,6 +27,7 @@ const (
 	CodeKernel     = "kernel"
 	CodeSelf       = "self"
 	CodeFull       = "full"
+	CodeSignals    = "signals"
 )
 
 // RefusedError says why a process is left alone, and what would help.

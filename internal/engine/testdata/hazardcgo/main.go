@@ -4,6 +4,7 @@ package main
 
 /*
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,6 +28,23 @@ static long aThread(long n) {
 	return (long)sum;
 }
 
+// deafen blocks or unblocks all signals of the calling thread.
+static void deafen(int on) {
+	sigset_t s;
+	sigfillset(&s);
+	pthread_sigmask(on ? SIG_BLOCK : SIG_UNBLOCK, &s, NULL);
+}
+
+static void *waitDeaf(void *arg) {
+	deafen(1);
+	for (;;) pause();
+}
+
+static void aDeafThread(void) {
+	pthread_t t;
+	pthread_create(&t, NULL, waitDeaf, NULL);
+}
+
 // aChild forks in C; the child stays in C and does not exec.
 static int aChild(void) {
 	int status;
@@ -47,6 +65,7 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -123,6 +142,38 @@ var scenarios = map[string]func(n int) int{
 		return n
 	},
 }
+
+var hear = make(chan bool)
+
+// deaf lets a thread that runs Go code block all signals until it is called again
+// with 0.
+func deaf(n int) int {
+	if n == 0 {
+		hear <- true
+		<-hear
+		return 0
+	}
+	ready := make(chan bool)
+	go func() {
+		runtime.LockOSThread()
+		C.deafen(1)
+		close(ready)
+		<-hear
+		C.deafen(0)
+		hear <- true
+		runtime.UnlockOSThread()
+	}()
+	<-ready
+	return n
+}
+
+// deafc makes a thread of C's own that blocks all signals, for ever.
+func deafC(n int) int {
+	C.aDeafThread()
+	return n
+}
+
+func init() { scenarios["deaf"], scenarios["deafc"] = deaf, deafC }
 
 func main() {
 	in := bufio.NewScanner(os.Stdin)
