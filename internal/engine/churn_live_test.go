@@ -46,17 +46,10 @@ func tool(args []string) {
 // startTool runs tool on a child; lines are what it says.
 func startTool(t *testing.T, c *child, mode string, marks ...string) (*exec.Cmd, *bufio.Scanner) {
 	t.Helper()
-	var at []string
+	args := []string{"tool", strconv.Itoa(c.cmd.Process.Pid), mode}
 	for _, m := range marks {
-		at = append(at, mark(t, m))
+		args = append(args, mark(t, m))
 	}
-	return startToolAt(t, c, mode, at...)
-}
-
-// startToolAt is startTool for any locations.
-func startToolAt(t *testing.T, c *child, mode string, at ...string) (*exec.Cmd, *bufio.Scanner) {
-	t.Helper()
-	args := append([]string{"tool", strconv.Itoa(c.cmd.Process.Pid), mode}, at...)
 	cmd := exec.Command(os.Args[0], args...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
@@ -241,4 +234,30 @@ func mappings(t *testing.T, c *child) int {
 		}
 	}
 	return n
+}
+
+// TestThreadsHeldUpInsideWindows: the runtime parks no goroutine in a nosplit
+// function, but the kernel takes processors away anywhere. A jump that is written
+// without a look at the threads there sends one into its own middle.
+func TestThreadsHeldUpInsideWindows(t *testing.T) {
+	c := startTarget(t, buildTarget(t, nil), "GOMAXPROCS=5")
+	c.say("mix 8")
+	c.answer("mix")
+	cycles := 12
+	if testing.Short() {
+		cycles = 4
+	}
+	for range cycles {
+		var specs []probe.Spec
+		for _, m := range []string{"mix1", "mix2", "mix3", "mix4"} {
+			specs = append(specs, probe.Spec{Kind: probe.Count, At: mark(t, m)})
+		}
+		o := observe(t, c, specs...)
+		for id, end := range o.end() {
+			if end.Hits == 0 {
+				t.Errorf("probe %s of a hot loop has no hits: %+v", id, o.ready)
+			}
+		}
+	}
+	checkText(t, c)
 }

@@ -192,38 +192,3 @@ func TestLockedAndDyingThreads(t *testing.T) {
 	cycles(t, c, 10, counts(t, "leaf")...)
 	c.answer("births")
 }
-
-// TestHopsInHotLoops reaches sites over jumps in the padding between functions,
-// while the runtime preempts and the profiler looks. Naively a signal finds the
-// thread in the padding, for which the runtime has no tables, and it throws.
-func TestHopsInHotLoops(t *testing.T) {
-	c := startHazard(t)
-	hops := 0
-	for _, function := range []string{"main.leaf", "main.mix", "main.spinOn", "main.spinners", "main.deep"} {
-		o := collecting(t, c)
-		var pcs []uint64
-		for _, pc := range o.instructions(function, anyInst) {
-			p := o.planAt(probe.Spec{Kind: probe.Count}, []uint64{pc})
-			if len(p.windows) == 1 && p.windows[0].Hop != 0 {
-				pcs = append(pcs, pc)
-			}
-		}
-		if len(pcs) == 0 {
-			_ = o.s.Close()
-			continue
-		}
-		o.install(o.planAt(probe.Spec{Kind: probe.Count}, pcs))
-		for _, r := range o.ready.Probes {
-			hops += r.Jumps
-		}
-		c.say("go spinon 4")
-		c.run("profile", 50_000)
-		c.run("collect", 5)
-		c.run("deep", 5)
-		c.run("endstorm", 1)
-		c.answer("spinon")
-		o.end()
-	}
-	t.Logf("%d sites had hops", hops)
-	checkText(t, c)
-}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sidelight-dev/sidelight/internal/inject"
 	"github.com/sidelight-dev/sidelight/internal/jit"
+	"github.com/sidelight-dev/sidelight/internal/patch"
 	"github.com/sidelight-dev/sidelight/internal/probe"
 	"github.com/sidelight-dev/sidelight/internal/ring"
 )
@@ -35,7 +36,6 @@ type liveSite struct {
 	addr  uint64
 	orig  []byte // as the file has it: as long as what the site may change
 	tramp uint64
-	hop   *hop // nil: none needed
 	jump  bool // the jump is written; otherwise a trap
 	in    bool // the text is changed
 }
@@ -117,7 +117,7 @@ func (s *Session) takeOnlyFree(p *plan) error {
 	holder := 0
 	free := p.windows[:0]
 	for _, w := range p.windows {
-		h := overlapping(held, w.Addr+s.text.Slide, uint64(w.Room()))
+		h := overlapping(held, w.Addr+s.text.Slide, uint64(w.room()))
 		if h == 0 {
 			free = append(free, w)
 			continue
@@ -128,8 +128,6 @@ func (s *Session) takeOnlyFree(p *plan) error {
 		}
 	}
 	p.windows = free
-	p.avoid(held, s.text.Slide)
-	p.fewer()
 	if len(free) == 0 && holder != 0 {
 		return refusedError{&TakenError{holder}}
 	}
@@ -143,6 +141,14 @@ func overlapping(held []inject.Held, lo, n uint64) int {
 		}
 	}
 	return 0
+}
+
+// room is how many bytes of text a window may change.
+func (w *window) room() int {
+	if w.Jump {
+		return patch.JumpLen
+	}
+	return 1
 }
 
 // occupy takes a bay and writes everything there that the sites lead to.
@@ -162,9 +168,6 @@ func (s *Session) occupy(l *live) error {
 		return err
 	}
 	if err := s.proc.InstallHandlers(s.rt.GStackguard0); err != nil {
-		return err
-	}
-	if err := s.coverHops(l.plan); err != nil {
 		return err
 	}
 	if l.bay, err = s.proc.NewBay(layout); err != nil {
@@ -212,15 +215,11 @@ func (s *Session) writeTrampolines(l *live) error {
 		}
 		text = append(text, t.code...)
 		entries = append(entries, t.entries...)
-		orig, err := s.build.Bytes(w.Addr, w.Room())
+		orig, err := s.build.Bytes(w.Addr, w.room())
 		if err != nil {
 			return err
 		}
-		site := &liveSite{w: w, addr: w.Addr + s.text.Slide, orig: orig, tramp: t.at}
-		if w.Hop != 0 {
-			site.hop = &hop{addr: w.Hop + s.text.Slide}
-		}
-		l.sites = append(l.sites, site)
+		l.sites = append(l.sites, &liveSite{w: w, addr: w.Addr + s.text.Slide, orig: orig, tramp: t.at})
 	}
 	if err := s.proc.WriteAt(text, l.bay.Text()); err != nil {
 		return err
@@ -286,18 +285,15 @@ func (s *Session) jumpNow(l *live, chosen func(*liveSite) bool) error {
 		if !site.w.Jump || site.jump || !site.in || !chosen(site) {
 			continue
 		}
-		jump, err := site.jumpCode()
+		jump, err := patch.Jump(site.addr, site.tramp)
 		if err != nil {
 			return err
 		}
-		edits = append(edits, inject.Edit{Addr: site.addr, Orig: site.orig, New: jump})
+		edits = append(edits, inject.Edit{Addr: site.addr, Orig: site.orig, New: jump[:]})
 		sites = append(sites, site)
 	}
 	if len(edits) == 0 {
 		return nil
-	}
-	if err := l.putHops(sites); err != nil {
-		return err
 	}
 	if err := l.bay.Patch(edits); err != nil {
 		return err

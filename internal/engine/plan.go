@@ -20,7 +20,6 @@ import (
 type plan struct {
 	probes  []*planned
 	windows []*window
-	padding *patch.Padding // what of it the windows take; nil: no hops
 }
 
 // planned is one probe of a plan. A probe without windows has issues that say why.
@@ -34,8 +33,9 @@ type planned struct {
 // probes want to run there: several probes, or neighbouring lines, share it.
 type window struct {
 	patch.Window
-	fn     *debuginfo.Func
-	points []point // in the order of execution
+	fn        *debuginfo.Func
+	points    []point // in the order of execution
+	flagsDead bool    // where it begins
 }
 
 // point is one site of one probe in a window.
@@ -62,9 +62,8 @@ func (e *MistakeError) ProbeID() string { return e.Probe }
 
 // planner makes plans for one build.
 type planner struct {
-	build   *debuginfo.Build
-	graphs  map[*debuginfo.Func]*function
-	padding *patch.Padding
+	build  *debuginfo.Build
+	graphs map[*debuginfo.Func]*function
 }
 
 // function is the flow of one function, kept while a plan is made.
@@ -76,7 +75,7 @@ type function struct {
 }
 
 func newPlanner(b *debuginfo.Build) *planner {
-	return &planner{build: b, graphs: map[*debuginfo.Func]*function{}, padding: patch.NewPadding(b.Padding)}
+	return &planner{build: b, graphs: map[*debuginfo.Func]*function{}}
 }
 
 // plan works out all probes together, so that neighbours can share windows. The
@@ -157,27 +156,22 @@ func (p *planner) windows(out *plan) {
 		return 0
 	})
 	var last *window
+	from := uint64(0)
 	for _, s := range sites {
 		if last == nil || !last.join(p, s) {
-			w, err := p.window(s)
+			w, err := p.window(s, from)
 			if err != nil {
 				out.probes[s.probe].issue(issueOf(err), err.Error())
 				continue
 			}
-			last = w
+			last, from = w, w.End()
 			out.windows = append(out.windows, w)
 		}
 		if !last.Jump {
-			out.probes[s.probe].issueTrap(last)
+			out.probes[s.probe].issue(probe.IssueTrap, fmt.Sprintf(
+				"a site in %s takes no jump (%s): each hit there costs about 1.1 µs", last.fn.Name, last.Why))
 		}
 	}
-	out.padding = p.padding
-}
-
-// issueTrap says that a window of the probe takes no jump.
-func (pl *planned) issueTrap(w *window) {
-	pl.issue(probe.IssueTrap, fmt.Sprintf(
-		"a site in %s takes no jump (%s): each hit there costs about 1.1 µs", w.fn.Name, w.Why))
 }
 
 func issueOf(err error) string {
@@ -188,26 +182,20 @@ func issueOf(err error) string {
 	return probe.IssueRefusedCode
 }
 
-// window plans the window that begins at a site.
-func (p *planner) window(s asked) (*window, error) {
+// window plans the window of a site; it begins at from or later.
+func (p *planner) window(s asked, from uint64) (*window, error) {
 	f, err := p.function(s.pc)
 	if err != nil {
 		return nil, err
 	}
 	w, err := patch.Plan(patch.Rules{
 		Graph: f.graph, FuncEnd: f.fn.End, DeferReturn: f.fn.DeferReturn,
-		UnsafePoint: p.build.UnsafePoint, PaddingAfter: p.padding.After(f.fn.End), Hop: p.padding.Hop,
+		PaddingAfter: p.padding(f.fn), From: from,
 	}, s.pc)
 	if err != nil {
 		return nil, err
 	}
-	if w.Spill > 0 {
-		p.padding.Take(f.fn.End, f.fn.End+uint64(w.Spill))
-	}
-	if w.Hop != 0 {
-		p.padding.Take(w.Hop, w.Hop+patch.JumpLen)
-	}
-	out := &window{Window: w, fn: f.fn}
+	out := &window{Window: w, fn: f.fn, flagsDead: f.graph.Live(w.Addr).FlagsDead}
 	out.join(p, s)
 	return out, nil
 }
@@ -223,6 +211,19 @@ func (w *window) join(p *planner, s asked) bool {
 		}
 	}
 	return false
+}
+
+// padding is how many bytes of int3 behind a function nobody uses.
+func (p *planner) padding(fn *debuginfo.Func) int {
+	b, err := p.build.Bytes(fn.End, patch.JumpLen)
+	if err != nil {
+		return 0
+	}
+	n := 0
+	for n < len(b) && b[n] == 0xCC && p.build.FuncAt(fn.End+uint64(n)) == nil {
+		n++
+	}
+	return n
 }
 
 // function is the flow of the function that holds pc.

@@ -45,8 +45,8 @@ func (s *Session) remove(l *live, ended []int) error {
 // which takes little more than readyWithin.
 const lockPatience = 30 * time.Second
 
-// restore puts back the file's bytes at the chosen sites, then at their hops. A
-// target that keeps all its threads busy for the moment is asked again.
+// restore puts back the file's bytes at the chosen sites. A target that keeps
+// all its threads busy for the moment is asked again.
 func (s *Session) restore(l *live, chosen func(*liveSite) bool) error {
 	var edits []inject.Edit
 	var sites []*liveSite
@@ -56,26 +56,23 @@ func (s *Session) restore(l *live, chosen func(*liveSite) bool) error {
 			sites = append(sites, site)
 		}
 	}
-	if len(edits) > 0 {
-		if err := l.patchPatiently(edits); err != nil {
-			return err
+	if len(edits) == 0 {
+		return nil
+	}
+	var err error
+	for range 20 {
+		if err = l.bay.Patch(edits); !errors.Is(err, inject.ErrBusy) {
+			break
 		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	if err != nil {
+		return err
 	}
 	for _, site := range sites {
 		site.in, site.jump = false, false
 	}
-	return l.takeHops()
-}
-
-// patchPatiently asks a busy target again.
-func (l *live) patchPatiently(edits []inject.Edit) (err error) {
-	for range 20 {
-		if err = l.bay.Patch(edits); !errors.Is(err, inject.ErrBusy) {
-			return err
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	return err
+	return nil
 }
 
 // settle waits until no thread is inside a trampoline. What a thread that is

@@ -101,6 +101,10 @@ func (w *watch) readTraps() {
 	}
 	w.traps = make([]uint64, len(w.l.sites))
 	for i := range w.traps {
+		if b[8*i+ring.TrapRefused] != 0 { // may ask again
+			b[8*i+ring.TrapRefused] = 0
+			_ = w.s.proc.WriteAt([]byte{0}, w.l.bay.Control()+uint64(ring.TrapCountOff+8*i+ring.TrapRefused))
+		}
 		w.traps[i] = binary.LittleEndian.Uint64(b[8*i:])
 	}
 }

@@ -32,7 +32,7 @@ type place struct {
 // number of the window's counter of traps.
 func (p *place) trampoline(w *window, at uint64, trap int) (*trampoline, error) {
 	t := &trampoline{at: at}
-	if err := p.ask(t, w); err != nil {
+	if err := p.ask(t, w, trap); err != nil {
 		return nil, err
 	}
 	next := 0
@@ -59,23 +59,24 @@ func (p *place) trampoline(w *window, at uint64, trap int) (*trampoline, error) 
 		t.code = append(t.code, back[:]...)
 	}
 	t.entries = append(t.entries, inject.Entry{Key: w.Addr + p.slide, Target: at, Kind: ring.KindTrap,
-		Counter: p.env.Control + uint64(ring.TrapCountOff+8*trap)})
-	if w.Hop != 0 {
-		t.entries = append(t.entries, inject.Entry{Key: w.Hop + p.slide, Target: at, Kind: ring.KindYield, Counter: w.Addr + p.slide})
-	}
+		Counter: p.trapCount(trap)})
 	return t, nil
+}
+
+// trapCount is the address of the counter of a window's traps.
+func (p *place) trapCount(trap int) uint64 {
+	return p.env.Control + uint64(ring.TrapCountOff+8*trap)
 }
 
 // ask lets the goroutine yield at the site before the bodies run: in a hot loop
 // the request would otherwise seldom find it outside the trampoline.
-func (p *place) ask(t *trampoline, w *window) error {
-	first := w.points[0]
-	code, err := jit.Ask(p.env, jit.Live{FlagsDead: first.live.FlagsDead}, t.here())
+func (p *place) ask(t *trampoline, w *window, trap int) error {
+	code, err := jit.Ask(p.env, jit.Live{FlagsDead: w.flagsDead}, p.trapCount(trap)+ring.TrapRefused, t.here())
 	if err != nil {
 		return err
 	}
 	t.code = append(t.code, code.Bytes...)
-	t.entries = append(t.entries, inject.Entry{Key: code.Trap, Target: code.On, Kind: ring.KindYield, Counter: w.Addr + p.slide})
+	t.entries = append(t.entries, inject.Entry{Key: code.Trap, Target: code.Refused, Kind: ring.KindYield, Counter: w.Addr + p.slide})
 	return nil
 }
 

@@ -112,19 +112,14 @@ const grace = 20 * time.Millisecond
 const reuseWait = 2 * time.Second
 
 // reusable waits until the grace is over and tells whether all threads have left
-// the bay. The handlers and hops count as well: a thread there may be about to go
-// to the bay.
+// the bay. The handlers count as well: one may be about to send its thread there.
 func (p *Proc) reusable(info BayInfo) (bool, error) {
 	if rest := grace - time.Duration(bootTime()-info.ended); rest > 0 {
 		time.Sleep(min(rest, grace))
 	}
 	code := extent{info.Base, info.Base + ring.CodeSize}
 	handlers := extent{p.resident.handlers(), p.resident.handlers() + handlersMax}
-	hops, err := p.hops(info.Base)
-	if err != nil {
-		return false, err
-	}
-	return p.idle(reuseWait, append(hops, code, handlers)...)
+	return p.idle(reuseWait, code, handlers)
 }
 
 // remap gives a free bay new control words and a new shared region.

@@ -105,15 +105,13 @@ func (p *Proc) handlerCode(acts [4][]byte, urg uint64, stackguard0 int64) (entri
 		return entries, fmt.Errorf("the handlers take %d bytes; there is room for %d", len(h.Code), handlersMax)
 	}
 	entries = [4]uint64{h.Trap, h.Segv, h.Bus, h.Fpe}
-	all := append(entries[:], h.Urg, h.Prof)
 	var words []byte
 	for _, act := range acts {
 		words = binary.LittleEndian.AppendUint64(words, handlerOf(act))
 	}
 	words = binary.LittleEndian.AppendUint64(words, urg)
-	words = binary.LittleEndian.AppendUint64(words, 0) // of SIGPROF: see CoverHops
 	state := binary.LittleEndian.AppendUint64(nil, 1)
-	for _, e := range all {
+	for _, e := range entries {
 		state = binary.LittleEndian.AppendUint64(state, e)
 	}
 	return entries, errors.Join(

@@ -19,13 +19,13 @@ const (
 	memfdName    = "sidelight"
 	residentSize = 64 << 10
 
-	residentVersion  = 2
+	residentVersion  = 1
 	residentMagic    = "SIDELGT\x01"
 	resVersion       = 8  // uint32
 	resHandlers      = 16 // uint64: 1 when the code of the handlers and their words are there
-	resEntries       = 24 // uint64 for each of handlerSignals and hopSignals: the entry of our handler
-	resUser          = 72 // uint64: the Proc that used the slots last
-	resWords         = 80 // jit's words: the directory of tables, the handlers from before
+	resEntries       = 24 // uint64 for each of handlerSignals: the entry of our handler
+	resUser          = 56 // uint64: the Proc that used the slots last
+	resWords         = 64 // jit's words: the directory of tables, the handlers from before
 	residentHandlers = 4096
 	handlersMax      = residentSlots - residentHandlers
 	residentSlots    = 32 << 10

@@ -19,8 +19,7 @@ const (
 	WordBus    = 16 + 8*Bays // likewise SIGBUS
 	WordFpe    = 24 + 8*Bays // likewise SIGFPE
 	WordUrg    = 32 + 8*Bays // the handler that SIGURG has: the runtime's preemption
-	WordProf   = 40 + 8*Bays // the handler that SIGPROF had before, if ours is there
-	WordsSize  = 48 + 8*Bays
+	WordsSize  = 40 + 8*Bays
 )
 
 // HandlerConfig is what the resident handlers are made for. The words for the
@@ -38,7 +37,6 @@ type HandlerConfig struct {
 type Handlers struct {
 	Code                 []byte
 	Trap, Segv, Bus, Fpe uint64
-	Urg, Prof            uint64 // needed only where sites jump over hops
 }
 
 // Offsets from the third argument of a handler, the ucontext: the general
@@ -74,24 +72,19 @@ const sigURG = 23
 // A fault of a displaced instruction is put back to the instruction's own place
 // and handed on; a fault of a probe's own load goes on at its fixup. Everything
 // else reaches the handler from before with nothing changed.
-//
-// Preemption and profiling that find a thread at a hop see the site instead.
 func NewHandlers(c HandlerConfig) (Handlers, error) {
 	h := &handlers{a: amd64.NewAsm(c.At), c: c}
 	trap := h.trap()
 	segv := h.fault(WordSegv)
 	bus := h.fault(WordBus)
 	fpe := h.fault(WordFpe)
-	urg := h.anywhere(WordUrg)
-	prof := h.anywhere(WordProf)
 	h.find()
 	code, err := h.a.Code()
 	if err != nil {
 		return Handlers{}, fmt.Errorf("signal handlers at %#x: %w", c.At, err)
 	}
 	addr := h.a.Addr
-	return Handlers{Code: code, Trap: addr(trap), Segv: addr(segv), Bus: addr(bus), Fpe: addr(fpe),
-		Urg: addr(urg), Prof: addr(prof)}, nil
+	return Handlers{Code: code, Trap: addr(trap), Segv: addr(segv), Bus: addr(bus), Fpe: addr(fpe)}, nil
 }
 
 type handlers struct {
@@ -172,29 +165,6 @@ func (h *handlers) fault(previous uint64) amd64.Label {
 	a.Store(amd64.At(amd64.RDX, uctxRIP), amd64.RAX, 8)
 	a.Ret()
 	a.Bind(displaced)
-	a.Store(amd64.At(amd64.RDX, uctxRIP), amd64.RAX, 8)
-	a.Bind(through)
-	a.JmpMem(h.word(previous))
-	return entry
-}
-
-// anywhere is the handler of a signal that comes between any two instructions and
-// for which the runtime looks up where. At a hop, which is in padding, the
-// runtime would find the function before it, but no entry in that function's
-// tables, and throw (runtime/symtab.go: pcvalue, strict). Nothing has been done
-// since the site, so the site is put in its place.
-func (h *handlers) anywhere(previous uint64) amd64.Label {
-	a := h.a
-	a.Align(16, 0xCC)
-	entry := a.Here()
-	through := a.NewLabel()
-	a.Load(amd64.RAX, amd64.At(amd64.RDX, uctxRIP), 8)
-	a.Call(h.finder())
-	a.Test(amd64.R8, amd64.R8, 8)
-	a.Jcc(amd64.CondE, through)
-	a.OpMemImm(amd64.CMP, amd64.At(amd64.R8, 16), ring.KindYield, 8)
-	a.Jcc(amd64.CondNE, through)
-	a.Load(amd64.RAX, amd64.At(amd64.R8, 24), 8)
 	a.Store(amd64.At(amd64.RDX, uctxRIP), amd64.RAX, 8)
 	a.Bind(through)
 	a.JmpMem(h.word(previous))

@@ -64,9 +64,6 @@ func (r *handlerRig) signal(entry uint64, sig, code int, rip uint64) (previous, 
 			a.StoreImm(amd64.AtAddr(r.base+hPrevious), int64(i+1), 8)
 			a.Ret()
 		}
-		r.put(hWords+WordProf, a.PC())
-		a.StoreImm(amd64.AtAddr(r.base+hPrevious), 5, 8)
-		a.Ret()
 		r.put(hWords+WordUrg, a.PC())
 		a.Store(amd64.AtAddr(r.base+hUrged), amd64.RDI, 8)
 		for _, lost := range []amd64.Reg{amd64.RAX, amd64.RCX, amd64.RDX, amd64.RSI, amd64.RDI, amd64.R8, amd64.R9, amd64.R10, amd64.R11} {
@@ -185,23 +182,6 @@ func TestTrapHandlerYields(t *testing.T) {
 	previous, after = r.signal(r.h.Trap, 5, siKernel, r.base+hSite+1)
 	if previous != 0 || after != target || r.get(hCount) != 1 || r.get(hUrged) != sigURG {
 		t.Errorf("refused: earlier handler %d, rip %#x, counted %d, signal %d", previous, after, r.get(hCount), r.get(hUrged))
-	}
-}
-
-// The runtime must not see a thread at a hop: it would throw.
-func TestHopIsSeenAsItsSite(t *testing.T) {
-	const hop, site, trap, foreign, target = 0x400200, 0x400100, 0x400300, 0x400400, 0x7001000
-	r := newHandlerRig(t)
-	r.enter(hop, target, ring.KindYield, site)
-	r.enter(trap, target, ring.KindTrap, 0)
-	for at, want := range map[uint64]uint64{hop: site, hop + 1: hop + 1, trap: trap, foreign: foreign} {
-		if previous, after := r.signal(r.h.Prof, 27, siKernel, at); previous != 5 || after != want {
-			t.Errorf("profiled at %#x: earlier handler %d, rip %#x; want %#x", at, previous, after, want)
-		}
-		_, after := r.signal(r.h.Urg, sigURG, -6, at)
-		if after != want || r.get(hUrged) != sigURG {
-			t.Errorf("asked to yield at %#x: rip %#x, signal %d; want %#x", at, after, r.get(hUrged), want)
-		}
 	}
 }
 

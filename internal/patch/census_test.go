@@ -17,9 +17,7 @@ func TestMain(m *testing.M) { os.Exit(testprog.Main(m)) }
 // census counts what the statement addresses of a build can take.
 type census struct {
 	build           *debuginfo.Build
-	padding         *patch.Padding // never taken: each site stands for itself
 	sites, jumps    int
-	hops            int // of jumps
 	refused         map[string]int
 	traps           map[string]int
 	tables, unknown int // functions with jump tables, with jumps to unknown places
@@ -47,8 +45,7 @@ func (c *census) count(t *testing.T, fn *debuginfo.Func) {
 		c.tables++
 	}
 	rules := patch.Rules{Graph: g, FuncEnd: fn.End, DeferReturn: fn.DeferReturn,
-		UnsafePoint: c.build.UnsafePoint, PaddingAfter: c.padding.After(fn.End), Hop: c.padding.Hop}
-	c.checkTargets(t, g)
+		PaddingAfter: padding(c.build, fn)}
 	for _, pc := range sites {
 		c.sites++
 		w, err := patch.Plan(rules, pc)
@@ -57,9 +54,6 @@ func (c *census) count(t *testing.T, fn *debuginfo.Func) {
 			c.refused[err.(*patch.RefusedError).Why]++
 		case w.Jump:
 			c.jumps++
-			if w.Hop != 0 {
-				c.checkHop(t, &w)
-			}
 		default:
 			c.traps[w.Why]++
 		}
@@ -105,34 +99,17 @@ func statements(b *debuginfo.Build, fn *debuginfo.Func) []uint64 {
 	return slices.Compact(list)
 }
 
-// checkTargets sees that no jump or call leads into padding.
-func (c *census) checkTargets(t *testing.T, g *amd64.Graph) {
-	for i := range g.Insts {
-		inst := &g.Insts[i]
-		switch inst.Kind {
-		case amd64.Jmp, amd64.Jcc, amd64.Call:
-			if pad := c.build.Padding(inst.Target, inst.Target+1); len(pad) > 0 {
-				t.Errorf("%#x leads into the padding at %#x", inst.PC, pad[0])
-			}
-		}
+// padding is how many bytes of INT3 follow fn, up to what a jump needs.
+func padding(b *debuginfo.Build, fn *debuginfo.Func) int {
+	code, err := b.Bytes(fn.End, patch.JumpLen)
+	if err != nil || b.FuncAt(fn.End) != nil {
+		return 0
 	}
-}
-
-// checkHop sees that a hop lies in reach, in padding, and clear of its window.
-func (c *census) checkHop(t *testing.T, w *patch.Window) {
-	c.hops++
-	if _, err := patch.Short(w.Addr, w.Hop); err != nil {
-		t.Error(err)
+	n := 0
+	for n < len(code) && code[n] == 0xCC && b.FuncAt(fn.End+uint64(n)) == nil {
+		n++
 	}
-	code, err := c.build.Bytes(w.Hop, patch.JumpLen)
-	if err != nil || string(code) != "\xCC\xCC\xCC\xCC\xCC" {
-		t.Errorf("the hop of %#x at %#x is % x, %v", w.Addr, w.Hop, code, err)
-	}
-	for i := range uint64(patch.JumpLen) {
-		if c.build.FuncAt(w.Hop+i) != nil || w.Addr <= w.Hop+i && w.Hop+i < w.Addr+patch.ShortLen {
-			t.Errorf("the hop of %#x at %#x is not free", w.Addr, w.Hop)
-		}
-	}
+	return n
 }
 
 const service = `package main
@@ -175,7 +152,7 @@ func TestCensus(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer b.Close()
-	c := census{build: b, padding: patch.NewPadding(b.Padding), refused: map[string]int{}, traps: map[string]int{}}
+	c := census{build: b, refused: map[string]int{}, traps: map[string]int{}}
 	for _, fn := range b.Funcs() {
 		if locate.Refused(fn) == "" {
 			c.count(t, fn)
@@ -187,8 +164,8 @@ func TestCensus(t *testing.T) {
 	}
 	taken := 100 * float64(c.sites-refused) / float64(c.sites)
 	jumps := 100 * float64(c.jumps) / float64(c.sites)
-	t.Logf("%d functions (%d with indirect jumps, %d of them to unknown places), %d statement addresses: %.2f %% take a probe, %.2f %% by a jump (%.2f %% over a hop)",
-		c.functions, c.tables, c.unknown, c.sites, taken, jumps, 100*float64(c.hops)/float64(c.sites))
+	t.Logf("%d functions (%d with indirect jumps, %d of them to unknown places), %d statement addresses: %.2f %% take a probe, %.2f %% by a jump",
+		c.functions, c.tables, c.unknown, c.sites, taken, jumps)
 	t.Logf("refused %v; traps %v", c.refused, c.traps)
 	if taken < 99.5 || jumps < least || c.sites < 10000 {
 		t.Errorf("want at least 99.5 %% and %v %% of some ten thousand addresses", least)

@@ -48,15 +48,6 @@ func Jump(from, to uint64) ([JumpLen]byte, error) {
 	return b, nil
 }
 
-// Short is the two bytes of a JMP at from to a hop at to.
-func Short(from, to uint64) ([ShortLen]byte, error) {
-	rel := int64(to - (from + ShortLen))
-	if rel != int64(int8(rel)) {
-		return [ShortLen]byte{}, fmt.Errorf("%#x is out of reach of a short jump at %#x", to, from)
-	}
-	return [ShortLen]byte{0xEB, byte(rel)}, nil
-}
-
 // mover writes one displaced instruction.
 type mover struct {
 	inst   amd64.Inst // as linked

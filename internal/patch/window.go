@@ -3,7 +3,7 @@ package patch
 import (
 	"errors"
 	"fmt"
-	"math"
+	"slices"
 
 	"github.com/sidelight-dev/sidelight/internal/amd64"
 )
@@ -11,28 +11,23 @@ import (
 // JumpLen is the length of the jump that takes a site to its trampoline.
 const JumpLen = 5
 
-// ShortLen is the length of the jump that takes a site to a hop.
-const ShortLen = 2
-
-// Window is what a site gives up. Its instructions run in the trampoline; after
+// Window is what a site gives up; the site is its first instruction or, where no
+// jump fits there, a later one. Its instructions run in the trampoline; after
 // them control goes on at End, unless the last one never falls through.
 type Window struct {
 	Addr  uint64
 	Insts []amd64.Inst // displaced: one for a trap, as many as the jump covers otherwise
 	Len   int          // bytes of Insts
 
-	// Jump: a jump may stand at Addr. Otherwise it takes an INT3, and Why says why.
+	// Jump: a JMP rel32 may stand at Addr. Otherwise it takes an INT3, and Why
+	// says why.
 	Jump bool
 	Why  string
 
-	// Hop, if not 0: the jump at Addr is the short one, and leads to the padding at
-	// Hop, where the long one to the trampoline stands. It must be there first and
-	// go last.
-	Hop uint64
-
-	// Interior are the starts of instructions that the jump overwrites in the
-	// middle and at which a goroutine may be parked. Before the jump is written,
-	// all of them must have left (inject's Drained).
+	// Interior are the starts of the instructions behind the first. A goroutine may
+	// be parked there, and where the runtime parks none (an unsafe point) the kernel
+	// may still have taken the processor from its thread. Before the jump is written,
+	// all must have left (inject's Drained).
 	Interior []uint64
 
 	// Spill is how many bytes of padding after the function the jump covers.
@@ -41,17 +36,6 @@ type Window struct {
 
 // End is the address after the displaced instructions.
 func (w *Window) End() uint64 { return w.Addr + uint64(w.Len) }
-
-// Room is how many bytes at Addr the window's jump or trap takes.
-func (w *Window) Room() int {
-	switch {
-	case !w.Jump:
-		return 1
-	case w.Hop != 0:
-		return ShortLen
-	}
-	return JumpLen
-}
 
 // Falls tells whether control may come to the end of the window's last
 // instruction, so that the trampoline must jump back. A displaced call comes
@@ -68,14 +52,10 @@ func (w *Window) Falls() bool {
 // Rules is what Plan must know of the function that holds the site.
 type Rules struct {
 	Graph        *amd64.Graph
-	FuncEnd      uint64               // 0: Graph.End
-	DeferReturn  uint64               // where a recovered panic continues; 0 none
-	UnsafePoint  func(pc uint64) bool // no goroutine can be parked there; nil: none such
-	PaddingAfter int                  // bytes of INT3 after FuncEnd that nothing else uses
-
-	// Hop finds JumpLen bytes of padding between functions, starting in [lo,hi],
-	// that nothing else uses (Padding.Hop); nil: no hops.
-	Hop func(lo, hi uint64) (at uint64, ok bool)
+	FuncEnd      uint64 // 0: Graph.End
+	DeferReturn  uint64 // where a recovered panic continues; 0 none
+	PaddingAfter int    // bytes of INT3 after FuncEnd that nothing else uses
+	From         uint64 // a window may not begin before it: the end of another one
 }
 
 // RefusedError says that no probe can stand at a site.
@@ -102,47 +82,53 @@ func Plan(r Rules, site uint64) (Window, error) {
 	if why := immovable(&inst); why != "" {
 		return Window{}, &RefusedError{site, why}
 	}
-	trap := Window{Addr: site, Insts: r.Graph.Insts[first : first+1], Len: inst.Len}
-	w := trap
-	if trap.Why = r.extend(&w, first, JumpLen); trap.Why == "" {
+	w := Window{Addr: site, Insts: r.Graph.Insts[first : first+1], Len: inst.Len}
+	if w.Why = r.extend(&w, first); w.Why == "" {
 		w.Jump = true
 		return w, nil
 	}
-	w = trap
-	if r.Hop == nil || r.extend(&w, first, ShortLen) != "" {
-		return trap, nil
+	if back, ok := r.reach(first); ok {
+		return back, nil
 	}
-	if !w.Rehop(r.Hop) {
-		return trap, nil
-	}
-	w.Jump, w.Why = true, ""
+	w.Insts, w.Len, w.Interior, w.Spill = r.Graph.Insts[first:first+1], inst.Len, nil, 0
 	return w, nil
 }
 
-// Rehop gives the window another hop, in reach of a short jump and clear of the
-// jump itself. find is as Rules.Hop.
-func (w *Window) Rehop(find func(lo, hi uint64) (at uint64, ok bool)) bool {
-	end := w.Addr + ShortLen
-	at, ok := find(end, end+math.MaxInt8)
-	if !ok {
-		at, ok = find(end-(-math.MinInt8), w.Addr-JumpLen)
+// reach finds a window that begins before the site and ends with its instruction:
+// where nothing but the instructions before leads to the site, a jump in their
+// place serves as well. The probe's body still runs right before the site.
+func (r Rules) reach(site int) (Window, bool) {
+	g := r.Graph
+	if g.Unresolved {
+		return Window{}, false
 	}
-	if ok {
-		w.Hop = at
+	w := Window{Len: g.Insts[site].Len}
+	for i := site; w.Len < JumpLen; i-- {
+		if i == 0 || g.Targeted(g.Insts[i].PC) || g.Insts[i].PC == r.DeferReturn {
+			return Window{}, false
+		}
+		before := &g.Insts[i-1]
+		if before.Kind != amd64.Plain || before.PC < r.From || immovable(before) != "" {
+			return Window{}, false
+		}
+		w.Interior = append(w.Interior, g.Insts[i].PC)
+		w.Len += before.Len
+		w.Addr, w.Insts = before.PC, g.Insts[i-1:site+1]
 	}
-	return ok
+	slices.Reverse(w.Interior)
+	w.Jump = true
+	return w, true
 }
 
-// extend lets the window grow until a jump of that length fits; otherwise it says
-// why none does.
-func (r Rules) extend(w *Window, first, length int) (why string) {
+// extend lets the window grow until a jump fits; otherwise it says why none does.
+func (r Rules) extend(w *Window, first int) (why string) {
 	g := r.Graph
-	for i := first; w.Len < length; i++ {
+	for i := first; w.Len < JumpLen; i++ {
 		if last := &g.Insts[i]; last.Kind == amd64.Call || last.Kind == amd64.CallInd {
 			return "a call returns into the bytes that a jump needs"
 		}
 		if i+1 == len(g.Insts) {
-			return r.spill(w, length)
+			return r.spill(w)
 		}
 		next := &g.Insts[i+1]
 		if g.Unresolved {
@@ -154,9 +140,7 @@ func (r Rules) extend(w *Window, first, length int) (why string) {
 		if why := immovable(next); why != "" {
 			return "a jump would cover an instruction that cannot run elsewhere: " + why
 		}
-		if r.UnsafePoint == nil || !r.UnsafePoint(next.PC) {
-			w.Interior = append(w.Interior, next.PC)
-		}
+		w.Interior = append(w.Interior, next.PC)
 		w.Insts = g.Insts[first : i+2]
 		w.Len += next.Len
 	}
@@ -164,8 +148,8 @@ func (r Rules) extend(w *Window, first, length int) (why string) {
 }
 
 // spill lets the jump cover padding after the function's last instruction.
-func (r Rules) spill(w *Window, length int) (why string) {
-	need := length - w.Len
+func (r Rules) spill(w *Window) (why string) {
+	need := JumpLen - w.Len
 	if w.End() != r.FuncEnd || need > r.PaddingAfter {
 		return "the function ends in the bytes that a jump needs"
 	}

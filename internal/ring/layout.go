@@ -81,9 +81,8 @@ const (
 	// KindFixup: key is a load of a probe; a fault there goes on at target.
 	KindFixup = 3
 	// KindYield: key is an int3 that a trampoline runs when the runtime asks for
-	// preemption, or a hop, whose int3 a thread meets while it comes or goes; counter
-	// is the site, where the runtime gets the chance; if it does not take it, go on at
-	// target. A thread that is seen at key is as it was at the site.
+	// preemption; counter is the site, where the runtime gets the chance; if it does
+	// not take it, go on at target.
 	KindYield = 4
 )
 
@@ -97,7 +96,8 @@ const (
 	ControlTokens    = 16 // int64: hits left in this second of a log's rate
 	ControlArea      = 64 << 10
 	ProbesMax        = ControlArea / ControlSize / 2
-	TrapCountOff     = ControlArea / 2 // 8-byte counters of trap sites, in the second half
+	TrapCountOff     = ControlArea / 2 // 8-byte counters of traps, one a window, in the second half
+	TrapRefused      = 7               // byte of such a counter: the runtime did not preempt there; the tool clears it
 	TrapsMax         = ControlArea / 2 / 8
 )
 

@@ -3,6 +3,7 @@
 //
 //	run NAME N   run a scenario N times; answers "done NAME COUNT"
 //	spin N       start N goroutines that spin for ever; answers "done spin N"
+//	mix N        start N goroutines that compute, and check, for ever; "done mix N"
 //	load         start a load that checks itself, for ever; answers "done load 1"
 //	exit CODE
 package main
@@ -123,6 +124,24 @@ func floaty(x float64, n int) float64 {
 func outer(n int, who string) int {
 	a := inlined(n) // mark:outer
 	return a*3 + n
+}
+
+// mix is a loop in which the runtime preempts nowhere; only the kernel takes its
+// processor away, at any instruction.
+//
+//go:nosplit
+//go:noinline
+func mix(n int) uint32 {
+	x := uint32(1)
+	for i := 0; i < n; i++ {
+		x ^= x << 13 // mark:mix1
+		x ^= x >> 17 // mark:mix2
+		x ^= x << 5
+		x += 3      // mark:mix3
+		x ^= x << 7 // mark:mix4
+		x ^= x >> 9
+	}
+	return x
 }
 
 // scenarios return how often the line that they are named for was passed.
@@ -281,6 +300,18 @@ func main() {
 				go spin()
 			}
 			fmt.Println("done spin", n)
+		case "mix":
+			want := mix(20000)
+			for range n {
+				go func() {
+					for {
+						if got := mix(20000); got != want {
+							broken("mix", got)
+						}
+					}
+				}()
+			}
+			fmt.Println("done mix", n)
 		case "load":
 			load()
 			fmt.Println("done load 1")
