@@ -83,6 +83,7 @@ func (r *run) drive(ctx context.Context, specs []probe.Spec) error {
 		case err := <-r.written:
 			r.writing = false
 			r.wrote(err)
+			impatient = nil // it reads: the time begins anew
 		case <-ctx.Done():
 			r.interrupt(cancel)
 			ctx = context.WithoutCancel(ctx)

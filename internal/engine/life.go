@@ -15,6 +15,7 @@ const trapCost = 1100
 type Totals struct {
 	Passes     uint64 // evaluations of the condition, or hits where there is none
 	Emitted    uint64
+	Taken      uint64 // of a log's limit: emitted, or written and then found damaged
 	Suppressed uint64
 	Dropped    uint64
 	Errors     uint64
@@ -120,7 +121,7 @@ func (m *machine) tick(now time.Time, totals []Totals) []effect {
 func (m *machine) one(i int, l *life, now time.Time, t Totals) []effect {
 	var out []effect
 	switch {
-	case l.spec.Limit > 0 && t.Emitted >= uint64(l.spec.Limit):
+	case l.spec.Limit > 0 && max(t.Emitted, t.Taken) >= uint64(l.spec.Limit):
 		return m.end(i, probe.EndLimit)
 	case l.spec.For > 0 && now.Sub(l.started) >= l.spec.For:
 		return m.end(i, probe.EndExpired)

@@ -68,6 +68,7 @@ func (r *reader) totals() []Totals {
 		lost := min(r.lost[p], out[p].Emitted)
 		out[p].Emitted -= lost
 		out[p].Dropped += lost
+		out[p].Taken = out[p].Emitted + lost
 	}
 	return out
 }

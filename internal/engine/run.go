@@ -31,7 +31,9 @@ func (s *Session) run(l *live) {
 	for l.machine.alive() {
 		select {
 		case now := <-poll.C:
-			w.hits()
+			if !s.out.full() { // else what does not fit into the rings is dropped, and counted
+				w.hits()
+			}
 			w.carryOut(l.machine.tick(now, w.totals()))
 		case <-check.C:
 			s.clock.Sync()
@@ -59,11 +61,8 @@ type watch struct {
 	seen    time.Duration // longest pause so far
 }
 
-// hits passes on what the rings hold, unless the reader is far behind.
+// hits passes on what the rings hold.
 func (w *watch) hits() {
-	if w.s.out.full() {
-		return
-	}
 	for _, rec := range w.l.reader.records() {
 		hit, err := w.decoder.Record(rec)
 		if err != nil {
