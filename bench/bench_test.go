@@ -95,7 +95,7 @@ func TestVariantsAreWhatTheySay(t *testing.T) {
 func TestProbesComeAndGo(t *testing.T) {
 	b := small(t)
 	c := started(t, b)
-	pauses, err := b.comeAndGo(c, nil)
+	pauses, err := b.comeAndGo(c, nil, 1, cycleTime)
 	if err != nil || len(pauses) != 1 {
 		t.Errorf("%v, %v", pauses, err)
 	}

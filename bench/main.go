@@ -53,11 +53,12 @@ func main() {
 
 // plan is how much is measured.
 type plan struct {
-	rounds  int // of all costs, one after the other
-	batches int // of each cost in a round
-	cycles  int // installations and removals in one run of the pause
-	repeats int // runs of the pause of each kind, interleaved
-	pairs   int // rounds of the contention, and of the rivals
+	rounds  int           // of all costs, one after the other
+	batches int           // of each cost in a round
+	cycles  int           // installations and removals in one run of the pause
+	repeats int           // runs of the pause of each kind, interleaved
+	pairs   int           // rounds of the contention, and of the rivals
+	spin    time.Duration // for all cycles together: with many threads there are fewer
 
 	only []string // steps; empty: all
 }
@@ -65,8 +66,8 @@ type plan struct {
 func (p plan) has(step string) bool { return len(p.only) == 0 || slices.Contains(p.only, step) }
 
 var (
-	fullPlan  = plan{rounds: 6, batches: 12, cycles: 60, repeats: 2, pairs: 4}
-	quickPlan = plan{rounds: 3, batches: 6, cycles: 15, repeats: 1, pairs: 2}
+	fullPlan  = plan{rounds: 6, batches: 12, cycles: 60, repeats: 2, pairs: 4, spin: 7 * time.Second}
+	quickPlan = plan{rounds: 3, batches: 6, cycles: 15, repeats: 1, pairs: 2, spin: 1700 * time.Millisecond}
 )
 
 func run(ctx context.Context, args []string, out io.Writer) error {

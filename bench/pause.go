@@ -7,8 +7,9 @@ import (
 	"github.com/sidelight-dev/sidelight/internal/probe"
 )
 
-// Times of a run of the pause: how often probes come, how long they stay, and
-// how much longer than all cycles the spinning lasts (a busy machine is late).
+// Times of a run of the pause: how often probes come at most, how long they
+// stay, and how much longer than all cycles the spinning lasts (a busy machine is
+// late).
 const (
 	cycleTime = 110 * time.Millisecond
 	stayTime  = 10 * time.Millisecond
@@ -81,7 +82,12 @@ func (b *bench) pause(threads int) (pause, error) {
 		return pause{}, err
 	}
 	defer twin.stop()
-	row := pause{Threads: threads, Cycles: b.plan.cycles, Made: b.plan.cycles, Limit: 2}
+	pace, err := b.pace(c)
+	if err != nil {
+		return pause{}, err
+	}
+	n := max(1, min(b.plan.cycles, int(b.plan.spin/pace)))
+	row := pause{Threads: threads, Cycles: n, Made: n, Limit: 2}
 	var reported []float64
 	for r := range b.plan.repeats {
 		say("pause: %d threads, run %d of %d", threads, r+1, b.plan.repeats)
@@ -89,7 +95,7 @@ func (b *bench) pause(threads int) (pause, error) {
 			into *gaps
 			in   *child
 		}{{&row.None, nil}, {&row.Elsewhere, twin}, {&row.Probes, c}} {
-			found, pauses, err := b.spin(c, kind.in)
+			found, pauses, err := b.spin(c, kind.in, n, pace)
 			if err != nil {
 				return pause{}, err
 			}
@@ -97,7 +103,7 @@ func (b *bench) pause(threads int) (pause, error) {
 				reported = append(reported, pauses...)
 				row.Made = min(row.Made, len(pauses))
 			}
-			kind.into.add(found, b.plan.cycles, b.plan.repeats)
+			kind.into.add(found, n, b.plan.repeats)
 		}
 	}
 	row.Ratio = number(row.Probes.Nth / row.None.Nth)
@@ -122,8 +128,8 @@ func (b *bench) crowd(threads int) (*child, error) {
 // spin lets c spin for the time of all cycles, while probes come and go in a
 // process: c itself, another one, or none. It gives the gaps, and the pauses
 // in µs that Sidelight reports.
-func (b *bench) spin(c, in *child) (found, pauses []float64, err error) {
-	long := time.Duration(spare * float64(b.plan.cycles) * float64(cycleTime))
+func (b *bench) spin(c, in *child, cycles int, pace time.Duration) (found, pauses []float64, err error) {
+	long := time.Duration(spare * float64(cycles) * float64(pace))
 	over := make(chan struct{})
 	var errSpin error
 	go func() {
@@ -131,7 +137,7 @@ func (b *bench) spin(c, in *child) (found, pauses []float64, err error) {
 		found, errSpin = c.ask("gaps %d", long.Milliseconds())
 	}()
 	if in != nil {
-		pauses, err = b.comeAndGo(in, over)
+		pauses, err = b.comeAndGo(in, over, cycles, pace)
 	}
 	<-over
 	return found, pauses, errors.Join(errSpin, err)
@@ -139,15 +145,15 @@ func (b *bench) spin(c, in *child) (found, pauses []float64, err error) {
 
 // comeAndGo puts a log and a counter in and out at a steady pace, until all
 // cycles are done or the spinning is over.
-func (b *bench) comeAndGo(in *child, over <-chan struct{}) ([]float64, error) {
+func (b *bench) comeAndGo(in *child, over <-chan struct{}, cycles int, pace time.Duration) ([]float64, error) {
 	var pauses []float64
-	pace := time.NewTicker(cycleTime)
-	defer pace.Stop()
-	for range b.plan.cycles {
+	next := time.NewTicker(pace)
+	defer next.Stop()
+	for range cycles {
 		select {
 		case <-over:
 			return pauses, nil
-		case <-pace.C:
+		case <-next.C:
 		}
 		p, err := b.probe(in,
 			probe.Spec{Kind: probe.Log, At: "main.handle", Message: message, Rate: probe.DefaultRate},
@@ -163,4 +169,19 @@ func (b *bench) comeAndGo(in *child, over <-chan struct{}) ([]float64, error) {
 		pauses = append(pauses, float64(end.Pause)/1e3)
 	}
 	return pauses, nil
+}
+
+// pace is how often probes can come and go in a process that spins: with many
+// threads an installation takes longer.
+func (b *bench) pace(c *child) (time.Duration, error) {
+	const tries, long = 3, 2 * time.Second
+	spun := make(chan error, 1)
+	go func() {
+		_, err := c.ask("gaps %d", long.Milliseconds())
+		spun <- err
+	}()
+	began := time.Now()
+	_, err := b.comeAndGo(c, nil, tries, time.Millisecond)
+	took := time.Since(began) / tries
+	return max(cycleTime, took*6/5), errors.Join(err, <-spun)
 }

@@ -52,25 +52,24 @@ func (r *report) contentionTable() table {
 
 func (r *report) pauseTable() table {
 	t := table{title: "Gaps of a spinning goroutine while probes come and go",
-		head: []string{"threads", "no probes", "probes elsewhere", "probes", "probes / none", "allowed", "pause reported"}}
-	cycles := 0
+		head: []string{"threads", "no probes", "probes elsewhere", "probes", "probes / none", "allowed", "pause reported", "cycles"}}
 	for _, p := range r.Pauses {
-		cycles = p.Cycles
 		row := func(name string, cell func(gaps) string, ratio float64) []string {
 			return []string{name, cell(p.None), cell(p.Elsewhere), cell(p.Probes), times(ratio),
-				verdict(times, ratio, p.Limit), ""}
+				verdict(times, ratio, p.Limit), "", ""}
 		}
 		all := row(fmt.Sprint(p.Threads), func(g gaps) string { return fmt.Sprintf("%s / %.0f", span(g.Nth), g.Long) }, p.Ratio)
 		all[6] = fmt.Sprintf("%.0f µs, median %.0f µs", p.Reported, p.Middle)
+		all[7] = fmt.Sprint(p.Cycles)
 		own := row("  less waiting", func(g gaps) string { return fmt.Sprintf("%s / %.0f", span(g.OwnNth), g.OwnLong) }, p.OwnRatio)
 		t.rows = append(t.rows, all, own)
 		if p.Made < p.Cycles {
-			t.notes = append(t.notes, fmt.Sprintf("%d threads: the machine was so busy that a run had time for %d of %d installations only", p.Threads, p.Made, p.Cycles))
+			t.notes = append(t.notes, fmt.Sprintf("%d threads: installations were late, and a run had time for %d of %d only", p.Threads, p.Made, p.Cycles))
 		}
 	}
-	t.notes = append(t.notes, fmt.Sprintf("The %dth-largest gap, and how many were above 100 µs, in runs of %d installations and removals of a log and a counter. "+
+	t.notes = append(t.notes, "The nth-largest gap, n being the cycles, and how many were above 100 µs. A cycle is the installation and the removal of a log and a counter. "+
 		"Elsewhere: the same in a twin of the process, which tells the share of the machine. Less waiting: without the time in which the thread was not held, but other threads of the machine had its processor. "+
-		"Pause reported: the longest time that Sidelight held one thread.", cycles, cycles))
+		"Pause reported: the longest time that Sidelight held one thread.")
 	return t
 }
 
