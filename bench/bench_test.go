@@ -86,7 +86,9 @@ func TestVariantsAreWhatTheySay(t *testing.T) {
 		}
 		var s series
 		note, err := b.round(c, v, &s)
-		if err != nil || (note != "" && !strings.HasPrefix(note, "forced")) || len(s.hits) != 1 {
+		// The scheduler may want the processor at any hit, which then is dropped.
+		fine := note == "" || strings.HasPrefix(note, "forced") || strings.Contains(note, "scheduler waiting")
+		if err != nil || !fine || len(s.hits) != 1 {
 			t.Errorf("%s: %q, %v, %+v", v.name, note, err, s)
 		}
 	}
