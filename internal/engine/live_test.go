@@ -30,7 +30,11 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "tool" {
 		tool(os.Args[2:])
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	for _, path := range built {
+		_ = os.RemoveAll(filepath.Dir(path))
+	}
+	os.Exit(code)
 }
 
 const targetSource = "testdata/target/main.go"
