@@ -109,7 +109,7 @@ func TestBudgetThrottlesTheDearestThenRemoves(t *testing.T) {
 func TestTrapsAreChargedToTheBudget(t *testing.T) {
 	m := &machine{budget: 0.01}
 	m.add(probe.Spec{Kind: probe.Count}, at(0))
-	// 5,000 traps of 1.1 µs in 500 ms are 1.1 %.
+	// 5,000 traps of 2.5 µs in 500 ms are 2.5 %.
 	if got := show(m.tick(at(500), []Totals{{Emitted: 5000, Traps: 5000}})); got != "remove 0 budget" {
 		t.Errorf("got %q", got)
 	}

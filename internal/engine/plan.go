@@ -169,7 +169,7 @@ func (p *planner) windows(out *plan) {
 		}
 		if !last.Jump {
 			out.probes[s.probe].issue(probe.IssueTrap, fmt.Sprintf(
-				"a site in %s takes no jump (%s): each hit there costs about 1.1 µs", last.fn.Name, last.Why))
+				"a site in %s takes no jump (%s): each hit there costs a few microseconds", last.fn.Name, last.Why))
 		}
 	}
 }

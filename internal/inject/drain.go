@@ -16,6 +16,11 @@ type Runtime struct {
 
 	GStackLo, GStackHi, GSchedSP, GStatus, GAsyncSafePoint, GM int64 // in runtime.g
 	MCurg, MProcid                                             int64 // in runtime.m
+
+	// User tells whether pc lies in compiled code outside the runtime: a goroutine
+	// that runs there has no frames of a preemption on its stack, which run only
+	// runtime code; what looks like one is left from an earlier time. May be nil.
+	User func(pc uint64) bool
 }
 
 // States of a goroutine (runtime/runtime2.go, 1.22 to 1.26).
@@ -222,6 +227,7 @@ func (d *Drain) look(a g) (bool, error) {
 	}
 	ok := false
 	var inner error
+	var pc uint64
 	err := d.p.look(int(tid), func(v View) {
 		var curg [8]byte
 		if inner = d.p.peek(curg[:], a.m+uint64(d.rt.MCurg)); inner != nil {
@@ -231,12 +237,17 @@ func (d *Drain) look(a g) (bool, error) {
 			return
 		}
 		ok, inner = d.stackClean(v.SP, a.hi)
+		pc = v.PC
 	})
 	if errors.Is(err, errThread) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
+	}
+	// Asked only now: the thread need not wait for the answer.
+	if !ok && inner == nil && pc != 0 && d.rt.User != nil && d.rt.User(pc) {
+		ok = true
 	}
 	return ok, ignoreBadAddress(inner)
 }

@@ -55,7 +55,7 @@ const (
 	IssueRefusedCode  = "refused-code"  // runtime, assembly and other code that takes no probe
 	IssueOptimisedOut = "optimised-out" // a variable cannot be read at this site
 	IssueApproximate  = "approximate"   // the line table makes an exact count impossible
-	IssueTrap         = "trap"          // the site costs a trap (about 1.1 µs) instead of a jump
+	IssueTrap         = "trap"          // the site costs a trap (one to three microseconds) instead of a jump
 	IssueTaken        = "taken"         // another live Sidelight holds the site
 	IssueUndecodable  = "undecodable"   // an instruction here is not understood
 	IssueExpression   = "expression"    // an expression cannot be served by this build
