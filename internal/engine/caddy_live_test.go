@@ -261,8 +261,15 @@ func TestCaddyTakesHundredsOfProbes(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		ready, err := o.s.Install(ctx, specs)
 		cancel()
-		if err != nil {
-			t.Fatalf("round %d: %v", round, err)
+		if err != nil { // lines with thousands of copies: too much for one command, and said so
+			stop()
+			_ = o.s.Close()
+			if !strings.Contains(err.Error(), "ask for fewer") {
+				t.Fatalf("round %d: %v", round, err)
+			}
+			t.Logf("round %d: %v", round, err)
+			checkText(t, c)
+			continue
 		}
 		time.Sleep(500 * time.Millisecond)
 		ends := o.end()
