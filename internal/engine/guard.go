@@ -103,6 +103,10 @@ func Clear(ctx context.Context, pid int, start uint64) error {
 		return err
 	}
 	defer unlock()
+	var changed *inject.ChangedError // what others have written there is theirs
+	if err := proc.CleanCave(); err != nil && !errors.As(err, &changed) {
+		return err
+	}
 	bays, err := proc.Bays()
 	if err != nil {
 		return err

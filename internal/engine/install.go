@@ -71,6 +71,9 @@ func (s *Session) install(ctx context.Context, p *plan) (*live, error) {
 
 // tidy clears what Sidelights that died have left, and says so.
 func (s *Session) tidy() error {
+	if err := s.proc.CleanCave(); err != nil {
+		return err
+	}
 	bays, err := s.proc.Bays()
 	if err != nil {
 		return err

@@ -95,6 +95,9 @@ func session(pid int, site uint64, orig []byte) error {
 
 // clearAll does what every new session does first.
 func clearAll(p *Proc) (leftovers int, err error) {
+	if err := p.CleanCave(); err != nil {
+		return 0, err
+	}
 	if _, err := p.CloseLeaked(); err != nil {
 		return 0, err
 	}
@@ -198,12 +201,6 @@ func checkAfterKill(t *testing.T, tg *target, i int) int {
 	defer p.Close()
 	defer lock(t, p)()
 	n, err := clearAll(p)
-	if err != nil {
-		t.Fatalf("after kill %d: %v", i, err)
-	}
-	p.mu.Lock()
-	err = p.ensureResident() // cleans the cave, if the first session was killed
-	p.mu.Unlock()
 	if err != nil {
 		t.Fatalf("after kill %d: %v", i, err)
 	}

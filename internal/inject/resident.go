@@ -71,21 +71,13 @@ func (p *Proc) ensureResident() error {
 	if p.resident != nil {
 		return nil
 	}
-	cave, err := p.cave()
-	if err != nil {
-		return err
-	}
-	if err := p.cleanCave(cave); err != nil {
-		return err
-	}
 	maps, err := p.Maps()
 	if err != nil {
 		return err
 	}
 	base := findResident(maps)
 	if base == 0 {
-		base, err = p.bootstrap(cave, maps)
-		if err != nil {
+		if base, err = p.bootstrap(maps); err != nil {
 			return err
 		}
 	}
@@ -181,9 +173,19 @@ func (p *Proc) freeSlot() (int, error) {
 }
 
 // bootstrap maps the resident pages by a stub in a cave of the program's file.
-func (p *Proc) bootstrap(cave cave, maps []Mapping) (uint64, error) {
+func (p *Proc) bootstrap(maps []Mapping) (uint64, error) {
+	cave, err := p.cave()
+	if err != nil {
+		return 0, err
+	}
+	if err := p.cleanCave(cave); err != nil {
+		return 0, err
+	}
 	base, err := findGap(maps, cave.exeLo, cave.exeHi, residentSize+controlSize)
 	if err != nil {
+		return 0, err
+	}
+	if err := p.tryCave(cave); err != nil {
 		return 0, err
 	}
 	const token = 1

@@ -214,6 +214,13 @@ func (e *emitter) finish() ([]byte, error) {
 // allSignals blocks what can be blocked.
 const allSignals = ^uint64(0)
 
+// stubBegin is what every stub begins with: its mark in a cave.
+func stubBegin() []byte {
+	e := &emitter{}
+	e.setMask(allSignals)
+	return e.code[:e.fixups[0].disp]
+}
+
 // buildStub makes the stub for calls, to stand at address at. Results go to the
 // control page; token is written there as the very last thing.
 func buildStub(at, control uint64, token uint32, calls []Syscall, s saved) ([]byte, error) {

@@ -29,6 +29,8 @@ func main() {
 			fmt.Println("FAIL", err)
 		}
 		os.Exit(3)
+	case "self":
+		mapSelf()
 	case "fpe":
 		go divide()
 	}
@@ -42,6 +44,20 @@ func main() {
 	fmt.Println("ready")
 	io.Copy(io.Discard, os.Stdin)
 	fmt.Println("done", runtime.NumGoroutine())
+}
+
+// mapSelf maps the program's own file again, for reading and for executing.
+func mapSelf() {
+	fd, err := syscall.Open("/proc/self/exe", syscall.O_RDONLY, 0)
+	for _, prot := range []int{syscall.PROT_READ, syscall.PROT_READ | syscall.PROT_EXEC} {
+		if err == nil {
+			_, err = syscall.Mmap(fd, 0, 1<<20, prot, syscall.MAP_PRIVATE)
+		}
+	}
+	if err != nil {
+		fmt.Println("FAIL", err)
+		os.Exit(3)
+	}
 }
 
 // divide fails and recovers all the time: faults are always on their way.
