@@ -86,7 +86,8 @@ func (s *Session) tidy() error {
 		if err != nil {
 			return fmt.Errorf("clearing the leftovers of a Sidelight that died (pid %d): %w", info.PID, err)
 		}
-		s.opt.Log.Warn("cleared what a Sidelight that died had left", "its pid", info.PID, "sites", done.Sites)
+		s.opt.Log.Warn("cleared what a Sidelight that died had left", "its pid", info.PID, "sites", done.Sites,
+			"sites that something else has changed", len(done.Foreign))
 	}
 	if len(bays) == 0 {
 		return nil

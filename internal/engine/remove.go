@@ -66,13 +66,16 @@ func (s *Session) restore(l *live, chosen func(*liveSite) bool) error {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	if err != nil {
+	var foreign *inject.ForeignError // the others are out
+	if err != nil && !errors.As(err, &foreign) {
 		return err
 	}
 	for _, site := range sites {
-		site.in, site.jump = false, false
+		if foreign == nil || !foreign.Foreign(site.addr) {
+			site.in, site.jump = false, false
+		}
 	}
-	return nil
+	return err
 }
 
 // settle waits until no thread is inside a trampoline. What a thread that is

@@ -126,12 +126,16 @@ func (p *Proc) holder(addr uint64, n int, own uint64) int {
 // Cleared says what Clear did.
 type Cleared struct {
 	Sites   int      // put back
-	Foreign []uint64 // sites that hold something that no Sidelight wrote: left alone
+	Foreign []uint64 // sites that hold something that no Sidelight wrote: left alone, for now
 }
 
 // Clear takes out what a dead owner has left in its bay: it puts the file's bytes
 // back by the same protocol and marks the bay free. The caller holds the Lock.
 // It refuses the bay of an owner that lives.
+//
+// A bay stays a leftover while something else has its own bytes at one of its
+// sites: what that has saved may be our jump, and when it puts the jump back, the
+// trampoline must still be there, and the next Clear takes the jump out.
 func (p *Proc) Clear(info BayInfo) (Cleared, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -150,7 +154,11 @@ func (p *Proc) Clear(info BayInfo) (Cleared, error) {
 	if err != nil {
 		return done, err
 	}
-	done.Foreign = foreign
+	rest := make([]byte, 0, ring.JournalSize)
+	for _, j := range foreign {
+		done.Foreign = append(done.Foreign, j.addr)
+		rest = append(rest, j.bytes(jnlArmed)...)
+	}
 	if err := p.rewrite(edits); err != nil {
 		return done, err
 	}
@@ -158,7 +166,7 @@ func (p *Proc) Clear(info BayInfo) (Cleared, error) {
 	if err := p.dropTraps(info.Base); err != nil {
 		return done, err
 	}
-	if err := p.WriteAt(make([]byte, ring.JournalSize), info.Base+ring.JournalOff); err != nil {
+	if err := p.WriteAt(rest[:ring.JournalSize], info.Base+ring.JournalOff); err != nil || len(foreign) > 0 {
 		return done, err
 	}
 	h := header{state: stateFree, layout: info.Layout, base: info.Base, ended: bootTime()}
@@ -180,26 +188,51 @@ func (p *Proc) dropTraps(base uint64) error {
 	return nil
 }
 
-// undo makes the edits that put a dead owner's sites back.
-func (p *Proc) undo(info BayInfo) (edits []textEdit, foreign []uint64, err error) {
+// undo makes the edits that put a dead owner's sites back. foreign are the sites
+// that are neither the file's nor the owner's.
+func (p *Proc) undo(info BayInfo) (edits []textEdit, foreign []journalEntry, err error) {
 	for _, j := range info.journal {
 		now := make([]byte, len(j.orig))
 		if err := p.ReadAt(now, j.addr); err != nil {
 			if errors.Is(err, ErrExited) || errors.Is(err, ErrReplaced) {
 				return nil, nil, err
 			}
-			foreign = append(foreign, j.addr) // unmapped since (a plugin): nothing to put back
-			continue
+			continue // unmapped since (a plugin): nothing to put back
 		}
 		switch {
 		case bytes.Equal(now, j.orig):
-		case now[0] == int3 || len(now) >= 5 && now[0] == 0xE9 || now[0] == 0xEB:
+		case info.wrote(j, now):
 			edits = append(edits, textEdit{j.addr, now, j.orig})
 		default:
-			foreign = append(foreign, j.addr)
+			foreign = append(foreign, j)
 		}
 	}
 	return edits, foreign, nil
+}
+
+// wrote tells whether the bay's owner may have left these bytes at a site: an int3
+// or a jump, in front of the original tail or of one that leads into the bay.
+// Others have jumps and int3, too.
+func (b BayInfo) wrote(j journalEntry, now []byte) bool {
+	into := false
+	if len(now) >= 5 {
+		to := j.addr + 5 + uint64(int32(binary.LittleEndian.Uint32(now[1:])))
+		into = to >= b.Base && to < b.Base+ring.CodeSize && bytes.Equal(now[5:], j.orig[5:])
+	}
+	switch now[0] {
+	case int3:
+		return into || bytes.Equal(now[1:], j.orig[1:]) || tornTail(j, now)
+	case 0xE9:
+		return into
+	}
+	return false
+}
+
+// tornTail tells whether a tail that spans two pages is new on one of them only:
+// a tool that is killed between the two pages of a write leaves that.
+func tornTail(j journalEntry, now []byte) bool {
+	edge := int(pageSize - j.addr%pageSize)
+	return edge < len(now) && (bytes.Equal(now[1:edge], j.orig[1:edge]) || bytes.Equal(now[edge:], j.orig[edge:]))
 }
 
 // CloseLeaked closes descriptors of ours that a dead Sidelight has left open in
@@ -214,8 +247,11 @@ func (p *Proc) CloseLeaked() (int, error) {
 	if err := p.ensureResident(); err != nil {
 		return 0, err
 	}
-	// A stub of the dead one may have closed it meanwhile: look again now that
-	// no thread is in one.
+	// A stub of the dead one may be about to close it, and the number to be the
+	// program's next: look again when no thread is in a stub any more.
+	if err := p.awaitClear(p.resident.slot(0), p.resident.slot(slots)); err != nil {
+		return 0, err
+	}
 	if fds, err = p.ourFDs(); err != nil {
 		return 0, err
 	}

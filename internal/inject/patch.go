@@ -39,6 +39,23 @@ func (e *ChangedError) Error() string {
 	return fmt.Sprintf("the code at %#x is % x, and % x in the program's file: something else changes this process", e.Addr, e.Got, e.Want)
 }
 
+// ForeignError says that sites were not restored because something else has
+// changed them since. All others were.
+type ForeignError struct{ Sites []*ChangedError }
+
+func (e *ForeignError) Error() string {
+	s := fmt.Sprintf("the code at %#x", e.Sites[0].Addr)
+	for _, c := range e.Sites[1:] {
+		s += fmt.Sprintf(", %#x", c.Addr)
+	}
+	return s + " was changed by something else since, and is left alone: end what changes this process (a debugger?); the next command puts the rest right"
+}
+
+// Foreign tells whether the site at addr is one of them.
+func (e *ForeignError) Foreign(addr uint64) bool {
+	return slices.ContainsFunc(e.Sites, func(c *ChangedError) bool { return c.Addr == addr })
+}
+
 const int3 = 0xCC
 
 // Barrier lets every thread of the target serialise its instruction stream, so
@@ -75,49 +92,89 @@ func (p *Proc) barrier() error {
 // sites in the table, and nothing is changed if any site is not as it should be.
 // The caller holds the Lock.
 //
+// Restoring is not all or nothing: a site that something else has changed since is
+// left alone, and named by a *ForeignError when all others are as they were.
+//
 // A jump may be written only where no goroutine is parked inside the window: see
 // Drained.
 func (b *Bay) Patch(edits []Edit) error {
 	b.p.mu.Lock()
 	defer b.p.mu.Unlock()
-	if err := b.verify(edits); err != nil {
+	differ, err := b.verify(edits)
+	if err != nil {
 		return err
 	}
+	var foreign ForeignError
+	for i, e := range edits {
+		switch c := differ[i]; {
+		case c == nil:
+		case !bytes.Equal(e.Orig, e.New):
+			return c
+		case bytes.Equal(c.Got, e.Orig) && b.journal[e.Addr] != nil: // somebody has restored it for us
+			copy(b.journal[e.Addr].now, e.Orig)
+			delete(differ, i)
+		default:
+			foreign.Sites = append(foreign.Sites, c)
+		}
+	}
+	edits = without(edits, differ)
 	if err := b.record(edits); err != nil {
 		return err
 	}
 	if err := b.apply(edits); err != nil {
 		return err
 	}
-	return b.forget(edits)
+	if err := b.forget(edits); err != nil {
+		return err
+	}
+	if len(foreign.Sites) > 0 {
+		return &foreign
+	}
+	return nil
 }
 
-// verify compares the sites with what we know of them.
-func (b *Bay) verify(edits []Edit) error {
+// without returns the edits whose numbers are not in differ.
+func without(edits []Edit, differ map[int]*ChangedError) []Edit {
+	if len(differ) == 0 {
+		return edits
+	}
+	var out []Edit
+	for i, e := range edits {
+		if differ[i] == nil {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// verify compares the sites with what we know of them, and returns those that
+// differ by their numbers.
+func (b *Bay) verify(edits []Edit) (differ map[int]*ChangedError, err error) {
 	spans := make([]Span, len(edits))
 	for i, e := range edits {
 		if len(e.Orig) != len(e.New) || len(e.Orig) == 0 || len(e.Orig) > origMax {
-			return fmt.Errorf("edit at %#x: %d bytes for %d", e.Addr, len(e.New), len(e.Orig))
+			return nil, fmt.Errorf("edit at %#x: %d bytes for %d", e.Addr, len(e.New), len(e.Orig))
 		}
 		if s := b.journal[e.Addr]; s != nil && !bytes.Equal(s.orig, e.Orig) {
-			return fmt.Errorf("edit at %#x: other original bytes than before", e.Addr)
+			return nil, fmt.Errorf("edit at %#x: other original bytes than before", e.Addr)
 		}
 		spans[i] = Span{e.Addr, make([]byte, len(e.Orig))}
 	}
 	ok, err := b.p.ReadV(spans)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	differ = make(map[int]*ChangedError)
 	for i, e := range edits {
 		want := e.Orig
 		if s := b.journal[e.Addr]; s != nil {
 			want = s.now
 		}
 		if !ok[i] || !bytes.Equal(spans[i].Buf, want) {
-			return &ChangedError{Addr: e.Addr, Want: want, Got: spans[i].Buf, Holder: b.p.holder(e.Addr, len(e.Orig), b.Base)}
+			differ[i] = &ChangedError{Addr: e.Addr, Want: slices.Clone(want), Got: spans[i].Buf, Holder: b.p.holder(e.Addr, len(e.Orig), b.Base)}
 		}
 	}
-	return nil
+	return differ, nil
 }
 
 // record writes the journal entries of sites that have none.
@@ -160,47 +217,62 @@ type textEdit struct {
 }
 
 // rewrite changes text by the int3 protocol. now is updated as it goes, so a
-// failure leaves a true picture.
+// failure leaves a true picture, and the same edits can be tried again.
 func (p *Proc) rewrite(edits []textEdit) error {
-	trap := func(e textEdit) ([]byte, int) {
-		if e.now[0] == int3 || bytes.Equal(e.now, e.new) {
-			return nil, 0
-		}
-		return []byte{int3}, 0
+	return protocol(edits, p.WriteAt, p.barrier)
+}
+
+// protocol is the int3 protocol: traps, tails, first bytes. Tails and first bytes
+// wait for a barrier after everything before them, whoever wrote that: this run,
+// an earlier try whose barrier failed, or a Sidelight that died. For the same
+// reason it ends with one even if nothing was left to write.
+func protocol(edits []textEdit, write func([]byte, uint64) error, barrier func() error) error {
+	if len(edits) == 0 {
+		return nil
 	}
-	tail := func(e textEdit) ([]byte, int) {
-		if bytes.Equal(e.now[1:], e.new[1:]) {
-			return nil, 0
+	for i, step := range []func(textEdit) ([]byte, int){trapStep, tailStep, firstStep} {
+		due := slices.ContainsFunc(edits, func(e textEdit) bool { raw, _ := step(e); return raw != nil })
+		if !due {
+			continue
 		}
-		return e.new[1:], 1
-	}
-	first := func(e textEdit) ([]byte, int) {
-		if e.now[0] == e.new[0] {
-			return nil, 0
+		if i > 0 {
+			if err := barrier(); err != nil {
+				return err
+			}
 		}
-		return e.new[:1], 0
-	}
-	for _, step := range []func(textEdit) ([]byte, int){trap, tail, first} {
-		wrote := false
 		for _, e := range edits {
 			raw, off := step(e)
 			if raw == nil {
 				continue
 			}
-			if err := p.WriteAt(raw, e.addr+uint64(off)); err != nil {
+			if err := write(raw, e.addr+uint64(off)); err != nil {
 				return refuseWrite(err)
 			}
 			copy(e.now[off:], raw)
-			wrote = true
-		}
-		if !wrote {
-			continue
-		}
-		if err := p.barrier(); err != nil {
-			return err
 		}
 	}
-	return nil
+	return barrier()
+}
+
+func trapStep(e textEdit) ([]byte, int) {
+	if e.now[0] == int3 || bytes.Equal(e.now, e.new) {
+		return nil, 0
+	}
+	return []byte{int3}, 0
+}
+
+func tailStep(e textEdit) ([]byte, int) {
+	if bytes.Equal(e.now[1:], e.new[1:]) {
+		return nil, 0
+	}
+	return e.new[1:], 1
+}
+
+func firstStep(e textEdit) ([]byte, int) {
+	if e.now[0] == e.new[0] {
+		return nil, 0
+	}
+	return e.new[:1], 0
 }
 
 // forget clears the journal entries of sites that are as the file has them.
