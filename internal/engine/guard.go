@@ -53,8 +53,19 @@ func (g *guard) done() {
 	_ = g.cmd.Wait()
 }
 
-// guardPatience is how long a guard tries to clear a target.
-const guardPatience = 30 * time.Second
+// leave lets the guard clear the target now, as if we had ended.
+func (g *guard) leave() {
+	if g == nil {
+		return
+	}
+	_ = g.pipe.Close()
+	go func() { _ = g.cmd.Wait() }() // it waits for our lock first
+}
+
+// guardRest is how long a guard rests at most before it tries again. It stays as
+// long as the target lives: a target that is stopped, or in a debugger, may go on
+// after days, with our jumps in it.
+const guardRest = 5 * time.Second
 
 // Guard is the whole life of a guard: it reads from the tool's pipe until the
 // tool has ended, and clears the target if the tool could not. args are the
@@ -75,15 +86,21 @@ func Guard(args []string, pipe io.Reader) error {
 	if string(said) == allDone {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), guardPatience)
-	defer cancel()
-	for {
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, guardRest) {
+		ctx, cancel := context.WithTimeout(context.Background(), lockPatience)
 		err := Clear(ctx, pid, start)
-		if err == nil || gone(err) || ctx.Err() != nil {
+		cancel()
+		if err == nil || gone(err) || noProcess(err) {
 			return err
 		}
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(wait)
 	}
+}
+
+// noProcess tells whether an error says that there is no such process any more.
+func noProcess(err error) bool {
+	var refused *inject.RefusedError
+	return errors.As(err, &refused) && !refused.Refused()
 }
 
 // Clear takes out everything that Sidelights which died have left in a process.

@@ -59,11 +59,11 @@ func (s *Session) install(ctx context.Context, p *plan) (*live, error) {
 		return l, err
 	}
 	if err := s.occupy(l); err != nil {
-		s.abandon(l)
+		s.abandon(l, err)
 		return nil, err
 	}
 	if err := s.put(ctx, l); err != nil {
-		s.abandon(l)
+		s.abandon(l, err)
 		return nil, err
 	}
 	return l, nil
@@ -407,8 +407,12 @@ func (s *Session) runtime() inject.Runtime {
 	}
 }
 
-// abandon takes back an installation that failed half way.
-func (s *Session) abandon(l *live) {
+// abandon takes back an installation that failed half way, and why.
+func (s *Session) abandon(l *live, why error) {
+	if l.bay == nil && errors.Is(why, inject.ErrBusy) {
+		l.guard.leave() // a call that was given up may have left a descriptor
+		return
+	}
 	if l.bay != nil {
 		if err := s.restore(l, func(*liveSite) bool { return true }); err != nil && !gone(err) {
 			s.opt.Log.Error("the text could not be put back; run the command again to clear it", "error", err)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -65,7 +66,7 @@ func (p *Proc) NewBay(layout ring.Layout) (*Bay, error) {
 	}
 	err = b.share(fd)
 	// The target's descriptor goes at once, whatever happened.
-	if _, cerr := p.call([]Syscall{Sys(sysClose, Num(uint64(fd)))}); cerr != nil && err == nil {
+	if cerr := p.closeFD(fd); cerr != nil && err == nil {
 		err = cerr
 	}
 	if err == nil {
@@ -76,6 +77,27 @@ func (p *Proc) NewBay(layout ring.Layout) (*Bay, error) {
 		return nil, err
 	}
 	return b, nil
+}
+
+// closeFD closes a descriptor of ours in the target, and asks a busy target again.
+// If that fails, too, the descriptor stays for CloseLeaked.
+func (p *Proc) closeFD(fd int) (err error) {
+	for range 5 {
+		if _, err = p.call([]Syscall{Sys(sysClose, Num(uint64(fd)))}); !errors.Is(err, ErrBusy) {
+			return err
+		}
+		time.Sleep(50 * time.Millisecond)
+		// The stub of a call given up may close it late, and the number be the
+		// program's by then.
+		if err := p.awaitClear(p.resident.slot(0), p.resident.slot(slots)); err != nil {
+			return err
+		}
+		fds, err := p.ourFDs()
+		if err != nil || !slices.Contains(fds, fd) {
+			return err
+		}
+	}
+	return err
 }
 
 // placeBay finds or maps the bay; fd is the target's descriptor of the shared region.

@@ -49,11 +49,10 @@ func (p *Proc) call(calls []Syscall) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	token, err := p.done(r.control())
+	token, err := p.nextToken()
 	if err != nil {
 		return nil, err
 	}
-	token++
 	at := r.slot(slot)
 	reply := &Reply{}
 	tid, err := p.borrow(func(tid int) error {
@@ -64,7 +63,10 @@ func (p *Proc) call(calls []Syscall) (*Reply, error) {
 			return err
 		}
 		r.used[slot] = tid
-		err = p.awaitDone(r.control(), token)
+		r.late = true
+		if err = p.awaitDone(r.control(), token); err == nil {
+			r.late = false
+		}
 		reply.Pause = h.pause()
 		return err
 	})
@@ -86,6 +88,19 @@ func (p *Proc) readReply(reply *Reply, n int) error {
 	}
 	reply.Scratch = page[controlScratch:]
 	return nil
+}
+
+// nextToken is a number for a call that no call of this process or of another has
+// had: the word of a stub that comes late must never pass for another's.
+func (p *Proc) nextToken() (uint32, error) {
+	last, err := p.done(p.resident.control())
+	if err != nil {
+		return 0, err
+	}
+	if p.token++; p.token == last {
+		p.token++
+	}
+	return p.token, nil
 }
 
 // done reads the number of the last finished call.
@@ -112,8 +127,8 @@ func (p *Proc) awaitDone(control uint64, token uint32) error {
 			return nil
 		}
 		switch d := time.Since(began); {
-		case d > stubWait:
-			return fmt.Errorf("the target did not finish a remote call within %v: is it stopped? (%w)", stubWait, ErrBusy)
+		case d > p.stubWait:
+			return fmt.Errorf("the target did not finish a remote call within %v: is it stopped? (%w)", p.stubWait, ErrBusy)
 		case d > time.Millisecond:
 			nap(100 * time.Microsecond)
 		default:

@@ -33,6 +33,8 @@ type Proc struct {
 	mu       sync.Mutex // one remote call at a time
 	resident *resident  // nil until found or mapped
 	id       uint64     // tells our use of the slots from others'
+	token    uint32     // of the last remote call
+	stubWait time.Duration
 	longest  time.Duration
 	filters  map[string]bool // seccomp filters, by their number, that let our calls through
 }
@@ -47,7 +49,7 @@ func Open(pid int) (*Proc, error) {
 	if err != nil {
 		return nil, refuseOpen(pid, err)
 	}
-	p := &Proc{PID: pid, dir: dir, exited: make(chan struct{}), id: rand.Uint64() | 1, filters: make(map[string]bool)}
+	p := &Proc{PID: pid, dir: dir, exited: make(chan struct{}), id: rand.Uint64() | 1, token: rand.Uint32(), stubWait: stubWait, filters: make(map[string]bool)}
 	if err := p.open(); err != nil {
 		p.Close()
 		return nil, err

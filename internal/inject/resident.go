@@ -40,6 +40,7 @@ type resident struct {
 	base uint64
 	next int        // slot to be used next
 	used [slots]int // thread that used the slot last; 0 none since clear
+	late bool       // the last call was given up: its thread may still be in its stub
 }
 
 func (r *resident) control() uint64   { return r.base + residentSize }
@@ -118,19 +119,21 @@ func refuseWrite(err error) error {
 
 // takeSlots sees to it that no other Sidelight's stub is in the slots, if another
 // one used them since we did: it may have died in a call, or its thread may be at
-// the last instruction still.
+// the last instruction still. Nor one of ours that we gave up waiting for: all
+// stubs write their results to the same place.
 func (p *Proc) takeSlots() error {
 	r := p.resident
 	var user [8]byte
 	if err := p.ReadAt(user[:], r.base+resUser); err != nil {
 		return err
 	}
-	if binary.LittleEndian.Uint64(user[:]) == p.id {
+	if binary.LittleEndian.Uint64(user[:]) == p.id && !r.late {
 		return nil
 	}
 	if err := p.awaitClear(r.slot(0), r.slot(slots)); err != nil {
 		return err
 	}
+	r.late = false
 	r.used = [slots]int{}
 	return p.WriteAt(binary.LittleEndian.AppendUint64(nil, p.id), r.base+resUser)
 }
@@ -226,8 +229,8 @@ func (p *Proc) awaitBootstrap(cave cave, control uint64, token uint32) error {
 			return &RefusedError{Code: CodeMemory, Message: "the target could not map executable memory",
 				Cure: "see whether it runs with memory-deny-write-execute, a full address space (ulimit -v) or a security module (SELinux execmem)"}
 		}
-		if time.Since(began) > stubWait {
-			return fmt.Errorf("the target did not finish a remote call within %v: is it stopped? (%w)", stubWait, ErrBusy)
+		if time.Since(began) > p.stubWait {
+			return fmt.Errorf("the target did not finish a remote call within %v: is it stopped? (%w)", p.stubWait, ErrBusy)
 		}
 	}
 }
