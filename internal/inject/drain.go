@@ -42,6 +42,7 @@ type Drain struct {
 	rt       Runtime
 	interior []uint64 // sorted
 	clean    map[uint64]bool
+	tids     *tidMap
 }
 
 // Drained starts the watch over the interior boundaries of all windows together.
@@ -75,6 +76,9 @@ func (d *Drain) Step() (clean bool, pause time.Duration, err error) {
 	}()
 	if len(d.interior) == 0 {
 		return true, 0, nil
+	}
+	if d.tids, err = d.p.mapTids(d.tids); err != nil {
+		return false, 0, err
 	}
 	all, err := d.list()
 	if err != nil {
@@ -221,14 +225,14 @@ func (d *Drain) look(a g) (bool, error) {
 	if err := d.p.ReadAt(procid[:], a.m+uint64(d.rt.MProcid)); err != nil {
 		return false, ignoreBadAddress(err)
 	}
-	tid := binary.LittleEndian.Uint64(procid[:])
-	if tid == 0 || tid > 1<<22 { // PID_MAX_LIMIT
+	tid := d.tids.ours(binary.LittleEndian.Uint64(procid[:]))
+	if tid == 0 {
 		return false, nil
 	}
 	ok := false
 	var inner error
 	var pc uint64
-	err := d.p.look(int(tid), func(v View) {
+	err := d.p.look(tid, func(v View) {
 		var curg [8]byte
 		if inner = d.p.peek(curg[:], a.m+uint64(d.rt.MCurg)); inner != nil {
 			return
