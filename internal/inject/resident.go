@@ -19,7 +19,7 @@ const (
 	memfdName    = "sidelight"
 	residentSize = 64 << 10
 
-	residentVersion  = 1
+	residentVersion  = 3 // raised with every change of the handlers' code or of this layout
 	residentMagic    = "SIDELGT\x01"
 	resVersion       = 8  // uint32
 	resHandlers      = 16 // uint64: 1 when the code of the handlers and their words are there

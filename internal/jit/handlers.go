@@ -176,7 +176,7 @@ func (h *handlers) trap() amd64.Label {
 	a := h.a
 	a.Align(16, 0xCC)
 	entry := a.Here()
-	through, unknown, asked := a.NewLabel(), a.NewLabel(), a.NewLabel()
+	through, known, unknown, asked := a.NewLabel(), a.NewLabel(), a.NewLabel(), a.NewLabel()
 	a.OpMemImm(amd64.CMP, amd64.At(amd64.RSI, siCode), siKernel, 4)
 	a.Jcc(amd64.CondNE, through)
 	a.Load(amd64.RAX, amd64.At(amd64.RDX, uctxRIP), 8)
@@ -184,6 +184,7 @@ func (h *handlers) trap() amd64.Label {
 	a.Call(h.finder())
 	a.Test(amd64.R8, amd64.R8, 8)
 	a.Jcc(amd64.CondE, unknown)
+	a.Bind(known)
 	a.OpMemImm(amd64.CMP, amd64.At(amd64.R8, 16), ring.KindYield, 8)
 	a.Jcc(amd64.CondE, asked)
 	a.OpMemImm(amd64.CMP, amd64.At(amd64.R8, 16), ring.KindTrap, 8)
@@ -195,7 +196,7 @@ func (h *handlers) trap() amd64.Label {
 	h.yield()
 	h.goOn()
 	a.Bind(unknown)
-	h.rerun(through)
+	h.rerun(known, through)
 	a.Bind(through)
 	a.JmpMem(h.word(WordTrap))
 	return entry
@@ -252,11 +253,19 @@ func (h *handlers) yield() {
 }
 
 // rerun is for an int3 at RAX that no table knows: if it is gone by now, a probe
-// was taken out between the trap and here, and the instruction runs again.
-func (h *handlers) rerun(through amd64.Label) {
+// was taken out between the trap and here, and the instruction runs again. If it is
+// there, another probe may have been put in meanwhile: its entry was there before
+// its int3, so a search after seeing the int3 finds it.
+func (h *handlers) rerun(known, through amd64.Label) {
 	a := h.a
+	gone := a.NewLabel()
 	a.OpMemImm(amd64.CMP, amd64.At(amd64.RAX, 0), -0x34, 1) // CC
-	a.Jcc(amd64.CondE, through)
+	a.Jcc(amd64.CondNE, gone)
+	a.Call(h.finder())
+	a.Test(amd64.R8, amd64.R8, 8)
+	a.Jcc(amd64.CondNE, known)
+	a.Jmp(through)
+	a.Bind(gone)
 	a.OpMemImm(amd64.CMP, amd64.At(amd64.RAX, -1), 0x03CD, 2) // the two-byte int 3
 	a.Jcc(amd64.CondE, through)
 	a.Store(amd64.At(amd64.RDX, uctxRIP), amd64.RAX, 8)
