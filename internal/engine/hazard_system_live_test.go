@@ -113,7 +113,17 @@ func trace(t *testing.T, tid int) (release func()) {
 	if err := <-attached; err != nil {
 		t.Fatal(err)
 	}
-	return func() { close(done); <-ended }
+	return func() {
+		close(done)
+		<-ended
+		for { // until the thread has ended, too
+			text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/status", tid, tid))
+			if err != nil || strings.Contains(string(text), "TracerPid:\t0\n") {
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
 }
 
 // TestAnotherDebugger attaches one before, and one while probes are in.
