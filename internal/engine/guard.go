@@ -86,14 +86,20 @@ func Guard(args []string, pipe io.Reader) error {
 	if string(said) == allDone {
 		return nil
 	}
-	for wait := 100 * time.Millisecond; ; wait = min(2*wait, guardRest) {
+	return persist(time.Sleep, func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), lockPatience)
-		err := Clear(ctx, pid, start)
-		cancel()
-		if err == nil || gone(err) || noProcess(err) {
+		defer cancel()
+		return Clear(ctx, pid, start)
+	})
+}
+
+// persist clears until that is done or the target is no more.
+func persist(rest func(time.Duration), clear func() error) error {
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, guardRest) {
+		if err := clear(); err == nil || gone(err) || noProcess(err) {
 			return err
 		}
-		time.Sleep(wait)
+		rest(wait)
 	}
 }
 
