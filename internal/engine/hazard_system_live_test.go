@@ -89,41 +89,44 @@ func TestExecInPlace(t *testing.T) {
 func trace(t *testing.T, tid int) (release func()) {
 	t.Helper()
 	attached, done, ended := make(chan error), make(chan bool), make(chan bool)
+	ptrace := func(req, sig uintptr) unix.Errno {
+		_, _, e := unix.RawSyscall6(unix.SYS_PTRACE, req, uintptr(tid), 0, sig, 0, 0)
+		return e
+	}
 	go func() {
-		runtime.LockOSThread() // the thread ends with the goroutine, and the tracing with it
 		defer close(ended)
-		_, _, e := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_SEIZE, uintptr(tid), 0, 0, 0, 0)
-		if e != 0 {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		if e := ptrace(unix.PTRACE_SEIZE, 0); e != 0 {
 			attached <- e
 			return
 		}
 		attached <- nil
+		next := uintptr(unix.PTRACE_CONT)
 		for { // a debugger hands on the signals that stop what it traces
 			select {
 			case <-done:
-				return
+				done, next = nil, unix.PTRACE_DETACH
+				ptrace(unix.PTRACE_INTERRUPT, 0)
 			case <-time.After(time.Millisecond):
 			}
 			var ws unix.WaitStatus
-			if n, err := unix.Wait4(tid, &ws, unix.WALL|unix.WNOHANG, nil); err == nil && n == tid && ws.Stopped() {
-				_, _, _ = unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_CONT, uintptr(tid), 0, uintptr(ws.StopSignal()), 0, 0)
+			if n, err := unix.Wait4(tid, &ws, unix.WALL|unix.WNOHANG, nil); err != nil || n != tid || !ws.Stopped() {
+				continue
+			}
+			sig := uintptr(ws.StopSignal())
+			if ws>>16 != 0 { // an event's stop is no signal's
+				sig = 0
+			}
+			if ptrace(next, sig); next == unix.PTRACE_DETACH {
+				return
 			}
 		}
 	}()
 	if err := <-attached; err != nil {
 		t.Fatal(err)
 	}
-	return func() {
-		close(done)
-		<-ended
-		for { // until the thread has ended, too
-			text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/status", tid, tid))
-			if err != nil || strings.Contains(string(text), "TracerPid:\t0\n") {
-				return
-			}
-			time.Sleep(time.Millisecond)
-		}
-	}
+	return func() { close(done); <-ended }
 }
 
 // TestAnotherDebugger attaches one before, and one while probes are in.
