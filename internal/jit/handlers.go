@@ -255,7 +255,7 @@ func (h *handlers) yield() {
 // rerun is for an int3 at RAX that no table knows: if it is gone by now, a probe
 // was taken out between the trap and here, and the instruction runs again. If it is
 // there, another probe may have been put in meanwhile: its entry was there before
-// its int3, so a search after seeing the int3 finds it.
+// its int3, so a search after seeing the int3 finds it, or it is gone again.
 func (h *handlers) rerun(known, through amd64.Label) {
 	a := h.a
 	gone := a.NewLabel()
@@ -264,7 +264,8 @@ func (h *handlers) rerun(known, through amd64.Label) {
 	a.Call(h.finder())
 	a.Test(amd64.R8, amd64.R8, 8)
 	a.Jcc(amd64.CondNE, known)
-	a.Jmp(through)
+	a.OpMemImm(amd64.CMP, amd64.At(amd64.RAX, 0), -0x34, 1)
+	a.Jcc(amd64.CondE, through)
 	a.Bind(gone)
 	a.OpMemImm(amd64.CMP, amd64.At(amd64.RAX, -1), 0x03CD, 2) // the two-byte int 3
 	a.Jcc(amd64.CondE, through)

@@ -4,7 +4,11 @@ package jit
 
 import (
 	"encoding/binary"
+	"runtime"
+	"sync/atomic"
 	"testing"
+	"time"
+	"unsafe"
 
 	"github.com/sidelight-dev/sidelight/internal/amd64"
 	"github.com/sidelight-dev/sidelight/internal/ring"
@@ -204,4 +208,51 @@ func TestTrapForReal(t *testing.T) {
 	if n := r.get(hCount); n != 100 {
 		t.Errorf("counted %d of 100", n)
 	}
+}
+
+// A probe is put in and taken out while traps of its site are on their way, and a
+// search takes long: no trap may reach the program.
+func TestTrapFindsAProbeJustPutIn(t *testing.T) {
+	r := newHandlerRig(t)
+	site := r.base + hSite
+	r.enter(site, 0x400123, ring.KindTrap, 0)
+	key := (*uint64)(unsafe.Pointer(&r.mem[r.filled[len(r.filled)-1]]))
+	text := (*uint32)(unsafe.Pointer(&r.mem[hSite]))
+	slow := make([]uint64, ring.TableSize/8) // tables full of others
+	for i := range slow {
+		slow[i] = 1
+	}
+	for i := range Bays {
+		r.put(hWords+WordTables+8*i, uint64(uintptr(unsafe.Pointer(&slow[0]))))
+	}
+	r.put(hWords+WordTables, r.base+rigTable)
+
+	stop, stopped := make(chan bool), make(chan bool)
+	go func() {
+		defer close(stopped)
+		for on := true; ; on = !on {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if on { // the entry before the int3, and the other way round
+				atomic.StoreUint64(key, site)
+				atomic.StoreUint32(text, 0xCC)
+			} else {
+				atomic.StoreUint32(text, 0x55)
+				atomic.StoreUint64(key, 1)
+			}
+			time.Sleep(200 * time.Microsecond)
+		}
+	}()
+	for range 1000 {
+		if previous, after := r.signal(r.h.Trap, 5, siKernel, site+1); previous != 0 {
+			t.Errorf("a trap reached the program, at %#x", after)
+			break
+		}
+	}
+	close(stop)
+	<-stopped
+	runtime.KeepAlive(slow)
 }
