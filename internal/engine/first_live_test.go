@@ -9,7 +9,9 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/sidelight-dev/sidelight/internal/inject"
 	"github.com/sidelight-dev/sidelight/internal/probe"
 )
 
@@ -102,4 +104,60 @@ func killInFirstCall(t *testing.T, c *child) bool {
 		<-installed
 		return hit
 	}
+}
+
+// TestAbandonedDescriptors leaves a descriptor open in a target, as an installation
+// does whose calls were given up: the guard closes it while the tool lives on, and
+// the next command does where nobody guarded.
+func TestAbandonedDescriptors(t *testing.T) {
+	for _, guarded := range []bool{true, false} {
+		c := startTarget(t, buildTarget(t, nil))
+		s := open(t, c, Options{})
+		defer s.Close()
+		unlock, err := s.proc.Lock(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		const memfdCreate = 319
+		_, err = s.proc.Call([]inject.Syscall{inject.Sys(memfdCreate, inject.Data([]byte("sidelight\x00")), inject.Num(0))})
+		if err != nil || leaked(t, c) != 1 {
+			t.Fatalf("%d descriptors, %v", leaked(t, c), err)
+		}
+		if guarded {
+			g, err := startGuard([]string{os.Args[0], "guard"}, s.proc.PID, s.proc.StartTime())
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.abandon(&live{guard: g}, fmt.Errorf("a call: %w", inject.ErrBusy))
+			unlock()
+			for range 200 {
+				if leaked(t, c) == 0 {
+					break
+				}
+				time.Sleep(50 * time.Millisecond)
+			}
+		} else {
+			unlock()
+			observe(t, c, probe.Spec{Kind: probe.Count, At: mark(t, "leaf")}).end()
+		}
+		if n := leaked(t, c); n != 0 {
+			t.Errorf("guarded %v: %d descriptors stay open", guarded, n)
+		}
+	}
+}
+
+// leaked counts the target's descriptors of a Sidelight's memory.
+func leaked(t *testing.T, c *child) (n int) {
+	t.Helper()
+	dir := fmt.Sprintf("/proc/%d/fd/", c.cmd.Process.Pid)
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range list {
+		if to, err := os.Readlink(dir + e.Name()); err == nil && strings.HasPrefix(to, "/memfd:sidelight ") {
+			n++
+		}
+	}
+	return n
 }

@@ -89,10 +89,7 @@ func (s *Session) tidy() error {
 		s.opt.Log.Warn("cleared what a Sidelight that died had left", "its pid", info.PID, "sites", done.Sites,
 			"sites that something else has changed", len(done.Foreign))
 	}
-	if len(bays) == 0 {
-		return nil
-	}
-	_, err = s.proc.CloseLeaked()
+	_, err = s.proc.CloseLeaked() // also where no bay came to be
 	return err
 }
 
