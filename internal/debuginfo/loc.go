@@ -38,6 +38,8 @@ type Loc struct {
 	// is elsewhere because it escapes or is shared with a closure.
 	Indirect bool
 	DerefOff int64 // the variable is this many bytes behind that pointer
+
+	listed bool // from a location list
 }
 
 // Reasons why a variable cannot be read.

@@ -192,6 +192,7 @@ func (v *Variable) here(pc uint64, size int64) Loc {
 				return true
 			}
 			l, _ = v.b.pieces(v.d.unit, e.expr, size)
+			l.listed = true
 			return false
 		})
 	case v.d.constant:

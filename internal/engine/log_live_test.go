@@ -202,3 +202,25 @@ func TestProbesLeaveDeadRegistersToOthers(t *testing.T) {
 		t.Errorf("%+v", ends["log"])
 	}
 }
+
+// TestFragmentsAreNoValues: of a variable of several words the compiler keeps
+// those that are still used, and its location list does not say which they are.
+func TestFragmentsAreNoValues(t *testing.T) {
+	c := startTarget(t, buildTarget(t, nil))
+	o := observe(t, c, probe.Spec{Kind: probe.Log, At: mark(t, "fragment"), Message: "{len(s)} {s} {len(xs)} {cap(xs)}"})
+	c.run("fragment", 30)
+	o.end()
+	right := map[string]bool{"alice": true, "bob": true, "a name of twenty b..": true, "<optimised out>": true}
+	if len(o.hits("p1")) == 0 {
+		t.Error("no hits")
+	}
+	for _, h := range o.hits("p1") {
+		m := strings.ReplaceAll(h.Message, "optimised out", "lost")
+		f := strings.Fields(strings.ReplaceAll(m, "a name of twenty b..", "a_name"))
+		ok := len(f) == 4 && (f[0] == "<lost>" || f[0] == "3" || f[0] == "5" || f[0] == "20") &&
+			(f[1] == "<lost>" || f[1] == "a_name" || right[f[1]]) && (f[2] == "<lost>" || f[2] == "2") && (f[3] == "<lost>" || f[3] == "5")
+		if !ok {
+			t.Fatalf("wrong value: %q", h.Message)
+		}
+	}
+}

@@ -144,6 +144,22 @@ func mix(n int) uint32 {
 	return x
 }
 
+//go:noinline
+func parts(n int) (string, []string) {
+	return names[n%3], make([]string, 2, 5)
+}
+
+// fragment uses only the length of one variable and the capacity of another: the
+// compiler keeps no more of them.
+//
+//go:noinline
+func fragment(n int) int {
+	s, xs := parts(n)
+	k := leaf(n) // mark:fragment
+	k += leaf(len(s))
+	return k + cap(xs)
+}
+
 // scenarios return how often the line that they are named for was passed.
 var scenarios = map[string]func(n int) int{
 	"leaf": func(n int) int {
@@ -169,6 +185,12 @@ var scenarios = map[string]func(n int) int{
 	"outer": func(n int) int {
 		for i := range n {
 			sink += outer(i, "nobody reads this")
+		}
+		return n
+	},
+	"fragment": func(n int) int {
+		for i := range n {
+			sink += fragment(i)
 		}
 		return n
 	},
