@@ -217,7 +217,9 @@ func (r *typeReader) fields(t *program.Type, u *unit, off uint64) {
 }
 
 // TypeByName is the type with this name as Go writes it ("main.Order",
-// "*main.Order", "[]int"), or nil if the build has none.
+// "*main.Order", "[]int"), or nil if the build has none. A declared type may be
+// named by the last element of its package's path (store.Cents), where that is
+// unambiguous.
 func (b *Build) TypeByName(name string) *program.Type {
 	x, err := b.indexed()
 	if err != nil {
@@ -225,9 +227,28 @@ func (b *Build) TypeByName(name string) *program.Type {
 	}
 	off, ok := x.types[name]
 	if !ok {
-		return nil
+		if off, ok = x.typeEnding(name); !ok {
+			return nil
+		}
 	}
 	return b.typeAt(off)
+}
+
+// typeEnding finds the one declared type whose path ends in name.
+func (x *index) typeEnding(name string) (off uint64, ok bool) {
+	if !strings.Contains(name, ".") || strings.ContainsAny(name, "*[]{}() ") {
+		return 0, false
+	}
+	for full, at := range x.types {
+		if !strings.HasSuffix(full, "/"+name) || strings.ContainsAny(full[:len(full)-len(name)], "*[]{}() ") {
+			continue
+		}
+		if ok {
+			return 0, false
+		}
+		off, ok = at, true
+	}
+	return off, ok
 }
 
 // TypeByRuntime is the type whose runtime descriptor (*_type) lies off bytes

@@ -58,7 +58,6 @@ type watch struct {
 	decoder *decode.Decoder
 	lost    bool // the target is gone
 	traps   []uint64
-	seen    time.Duration // longest pause so far
 }
 
 // hits passes on what the rings hold.

@@ -46,7 +46,7 @@ func (r *resolver) add(fn *debuginfo.Func, f *function, p plan, name, file strin
 	}
 	if p.rest {
 		r.issue(probe.IssueApproximate, fmt.Sprintf(
-			"%s in %s: the compiler merged its work into other lines and left moves between registers; what is counted is how often these execute", r.at, name))
+			"%s in %s: the compiler merged its work into other lines and left moves between registers or jumps; what is counted is how often these execute", r.at, name))
 	}
 	if p.exact() {
 		return

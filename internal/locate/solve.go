@@ -73,8 +73,21 @@ func (r *runs) solve() plan {
 	if len(p.sites) == 0 {
 		p = l.everyEntry()
 	}
-	p.rest = !slices.ContainsFunc(l.segs, func(s seg) bool { return s.worth > worthNone })
+	p.rest = r.onlyJumps() || !slices.ContainsFunc(l.segs, func(s seg) bool { return s.worth > worthNone })
 	return p
+}
+
+// onlyJumps tells whether nothing is left of a location but jumps that are always
+// taken: one of several ways through it, as a rule.
+func (r *runs) onlyJumps() bool {
+	for _, s := range r.segs {
+		for i := s.first; i <= s.last; i++ {
+			if x := r.code.insts[i]; !x.Idle || !x.Ends || x.Ret {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // everyEntry fires wherever a pass may be entered, for an extent in which no

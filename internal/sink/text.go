@@ -86,11 +86,11 @@ func Places(r probe.Report) string {
 	case r.Traps == 0:
 		return s
 	case r.Jumps == 0 && r.Traps == 1:
-		return s + ", a trap (about 1.1 µs a hit)"
+		return s + ", a trap (one to three µs a hit)"
 	case r.Jumps == 0:
-		return s + ", all traps (about 1.1 µs a hit)"
+		return s + ", all traps (one to three µs a hit)"
 	}
-	return fmt.Sprintf("%s, %s (about 1.1 µs a hit)", s, plural(r.Traps, "trap")+" among them")
+	return fmt.Sprintf("%s, %s (one to three µs a hit)", s, plural(r.Traps, "trap")+" among them")
 }
 
 func plural(n int, word string) string {
@@ -151,6 +151,9 @@ func (t *Text) end(e *probe.End) error {
 		name, place = pad(name, t.width.probe), pad(place, t.width.place)
 	}
 	s := fmt.Sprintf("%s  %s  %s: %s\n", t.paint.Bold(name), place, reason, Accounting(e))
+	if e.Reason == probe.EndBudget {
+		s += "the probe took more of a core than its budget and was removed; --budget 5% allows more, --if and --rate make it cheaper\n"
+	}
 	_, err := io.WriteString(t.w, s)
 	return err
 }
