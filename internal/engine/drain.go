@@ -1,0 +1,91 @@
+package engine
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/sidelight-dev/sidelight/internal/inject"
+)
+
+// waits tells whether the site traps until goroutines have left its window.
+func (site *liveSite) waits() bool { return site.w.Jump && !site.jump && site.in }
+
+// drain waits until no goroutine is parked inside a window, for all windows
+// together first, and then for each one alone: one that keeps a goroutine must
+// not keep its neighbours from their jumps.
+func (s *Session) drain(ctx context.Context, l *live, deadline time.Time) error {
+	half := time.Now().Add(time.Until(deadline) / 2)
+	clean, err := s.drained(ctx, l.interior(s.text.Slide, (*liveSite).waits), half)
+	if err != nil {
+		return err
+	}
+	if clean {
+		return s.jumpNow(l, (*liveSite).waits)
+	}
+	for _, site := range l.sites {
+		if !site.waits() {
+			continue
+		}
+		this := func(other *liveSite) bool { return other == site }
+		clean, err := s.drained(ctx, l.interior(s.text.Slide, this), deadline)
+		if err != nil {
+			return err
+		}
+		if !clean {
+			continue
+		}
+		if err := s.jumpNow(l, this); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// interior is where goroutines may stand in the chosen windows.
+func (l *live) interior(slide uint64, chosen func(*liveSite) bool) []uint64 {
+	var out []uint64
+	for _, site := range l.sites {
+		if chosen(site) {
+			for _, pc := range site.w.Interior {
+				out = append(out, pc+slide)
+			}
+		}
+	}
+	return out
+}
+
+// drained looks until nobody stands at the addresses, or the deadline has come.
+func (s *Session) drained(ctx context.Context, interior []uint64, deadline time.Time) (bool, error) {
+	if len(interior) == 0 {
+		return true, nil
+	}
+	d := s.proc.Drained(interior, s.runtime())
+	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
+		clean, _, err := d.Step()
+		if clean || err != nil {
+			return clean, err
+		}
+		if err := ctx.Err(); err != nil {
+			return false, err
+		}
+		if time.Until(deadline) < wait {
+			return false, nil
+		}
+		time.Sleep(wait)
+	}
+}
+
+// runtime is where the running target keeps its goroutines.
+func (s *Session) runtime() inject.Runtime {
+	rt := s.rt
+	return inject.Runtime{
+		Allgs: rt.Allgs + s.text.Slide, Allglen: rt.Allglen + s.text.Slide,
+		GStackLo: rt.GStackLo, GStackHi: rt.GStackHi, GSchedSP: rt.GSchedSP, GStatus: rt.GStatus,
+		GAsyncSafePoint: rt.GAsyncSafePoint, GM: rt.GM, MCurg: rt.MCurg, MProcid: rt.MProcid,
+		User: func(pc uint64) bool {
+			f := s.build.FuncAt(pc - s.text.Slide)
+			return f != nil && !f.Assembly && f.Package != "runtime" && !strings.HasPrefix(f.Package, "internal/runtime/")
+		},
+	}
+}
