@@ -26,6 +26,20 @@ func (e *fileError) Error() string {
 	return fmt.Sprintf("%s:%d: %s", e.file, e.line, e.msg)
 }
 
+// bareBrace finds the first line whose text begins with a brace and stands in no
+// quotes: YAML takes it for a mapping, and complains about some other line.
+func bareBrace(text []byte) (line int, key string) {
+	for i, l := range strings.Split(string(text), "\n") {
+		for _, key := range []string{"message", "if"} {
+			rest, ok := strings.CutPrefix(strings.TrimLeft(l, " -"), key+":")
+			if ok && strings.HasPrefix(strings.TrimSpace(rest), "{") {
+				return i + 1, key
+			}
+		}
+	}
+	return 0, ""
+}
+
 // fileKeys are what a probe in a file may say.
 var fileKeys = []string{"id", "kind", "at", "message", "if", "for", "limit", "rate"}
 
@@ -40,6 +54,9 @@ const maxProbes = 1000
 func parseProbes(file string, text []byte) (specs []probe.Spec, lines map[string]int, err error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(text, &doc); err != nil {
+		if n, key := bareBrace(text); n > 0 {
+			return nil, nil, &fileError{file, n, fmt.Sprintf("the text of %s begins with a brace: put it in quotes, %s: '{…}'", key, key)}
+		}
 		return nil, nil, &fileError{file: file, msg: "this is no YAML: " + strings.TrimPrefix(err.Error(), "yaml: ") +
 			"; mind the indentation, and quote texts with braces, colons or hashes"}
 	}

@@ -61,6 +61,7 @@ func TestParseProbesMistakes(t *testing.T) {
 		{"probes:", `f.yaml:1: "probes:" needs a list`},
 		{"probes: {}", `needs a list`},
 		{"prob:\n  - kind: log", `f.yaml:1: unknown key "prob" (did you mean "probes"?); the file may have: probes`},
+		{"probes:\n  - kind: log\n    at: a.go:1\n    message: {n} took", `f.yaml:4: the text of message begins with a brace: put it in quotes`},
 		{"probes:\n- x", `f.yaml:2: a probe is written as keys and values`},
 		{"probes:\n- at: a.go:1", `f.yaml:2: this probe has no kind`},
 		{"probes:\n- kind: snapshot\n  at: a.go:1", `f.yaml:2: unknown kind "snapshot": it is log or count`},

@@ -13,7 +13,11 @@ import (
 // Resolve finds the sites of a location. The error is a *SyntaxError,
 // *NotFoundError, *AmbiguousError or *RefusedError; each says what to do next.
 func Resolve(b *debuginfo.Build, at string) (*Result, error) {
-	loc, err := parse(at)
+	asked := at
+	if rest, ok := strings.CutPrefix(at, b.Main+"."); ok && b.Main != "" && !strings.HasPrefix(rest, "go:") {
+		asked = "main." + rest // the linker's name of the main package, whatever its path
+	}
+	loc, err := parse(asked)
 	if err != nil {
 		return nil, err
 	}
