@@ -150,10 +150,15 @@ func (o *observation) install(p *plan) {
 func (p *plan) trap(t *testing.T) {
 	t.Helper()
 	for _, w := range p.windows {
-		if w.points[len(w.points)-1].inst > 0 {
+		k := w.points[0].inst // the window may begin before its site
+		if w.points[len(w.points)-1].inst != k {
 			t.Fatal("neighbours share a window: ask for them one by one")
 		}
-		w.Insts = w.Insts[:1]
+		for i := range w.points {
+			w.points[i].inst = 0
+		}
+		w.Insts = w.Insts[k : k+1]
+		w.Addr, w.flagsDead = w.Insts[0].PC, w.points[0].live.FlagsDead
 		w.Len, w.Jump, w.Interior, w.Spill = w.Insts[0].Len, false, nil, 0
 	}
 }
