@@ -125,6 +125,9 @@ func mark(t *testing.T, name string) string {
 
 var built = map[string]string{}
 
+// asTest, as the first flag, lets buildTarget make a test binary of the target.
+const asTest = "test"
+
 // buildTarget builds the target with debug information.
 func buildTarget(t *testing.T, env []string, flags ...string) string {
 	t.Helper()
@@ -141,7 +144,13 @@ func buildTarget(t *testing.T, env []string, flags ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("go", append(append([]string{"build", "-o", path}, flags...), src)...)
+	args := append([]string{"build", "-o", path}, flags...)
+	if len(flags) > 0 && flags[0] == asTest {
+		// go test links without debug information, unless it is asked for.
+		args = append([]string{"test", "-c", "-ldflags=-w=0", "-o", path}, flags[1:]...)
+		args = append(args, strings.TrimSuffix(src, ".go")+"_test.go")
+	}
+	cmd := exec.Command("go", append(args, src)...)
 	cmd.Env = append(append(os.Environ(), "GOFLAGS=-buildvcs=false"), env...)
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {

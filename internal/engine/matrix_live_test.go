@@ -26,6 +26,7 @@ var variants = []struct {
 	{"pie", nil, []string{"-buildmode=pie"}},
 	{"v3", []string{"GOAMD64=v3"}, nil},
 	{"trimpath", nil, []string{"-trimpath"}},
+	{"test", nil, []string{asTest}},
 	{"unoptimised", nil, []string{"-gcflags=all=-N -l"}},
 	{"race", []string{"CGO_ENABLED=1"}, []string{"-race"}},
 }
