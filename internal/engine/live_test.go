@@ -160,6 +160,14 @@ func buildTarget(t *testing.T, env []string, flags ...string) string {
 	return path
 }
 
+// needC skips a test whose target is partly C where there is no compiler for it.
+func needC(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("gcc"); err != nil {
+		t.Skip("gcc is not installed: the target cannot be built")
+	}
+}
+
 // observation is a session of a test, its events collected.
 type observation struct {
 	t      *testing.T

@@ -45,6 +45,9 @@ func TestToolchains(t *testing.T) {
 				continue // the ends of the range stand for the middle
 			}
 			t.Run(tc+"/"+v.name, func(t *testing.T) {
+				if v.name == "race" {
+					needC(t)
+				}
 				env := append([]string{"GOTOOLCHAIN=" + tc}, v.env...)
 				if tc == "local" {
 					env[0] = "GOTOOLCHAIN=" + strings.Fields(runtime.Version())[0]
