@@ -76,16 +76,6 @@ func Refused(f *debuginfo.Func) (why string) {
 	return ""
 }
 
-// RefusedIn is Refused with a look at the build's line table: the runtime defines
-// functions for other packages under their names (time.Sleep,
-// reflect.typedmemmove, sync.runtime_Semacquire); their file tells.
-func RefusedIn(b *debuginfo.Build, f *debuginfo.Func) (why string) {
-	if why := Refused(f); why != "" {
-		return why
-	}
-	return lent(b, f)
-}
-
 // lent tells of a function of the runtime under another package's name.
 func lent(b *debuginfo.Build, f *debuginfo.Func) string {
 	if rows := b.Lines(f); len(rows) > 0 && refusedFile(rows[0].File) {
