@@ -158,7 +158,7 @@ func (s *Session) occupy(l *live) error {
 	if err != nil {
 		return err
 	}
-	layout, err := ring.NewLayout(procs, len(l.plan.probes))
+	layout, err := ring.NewLayout(procs, len(l.plan.probes), 0)
 	if err != nil {
 		return err
 	}

@@ -109,7 +109,7 @@ func TestTraps(t *testing.T) {
 func trapOnce(t *testing.T, p *Proc, site uint64) *Bay {
 	t.Helper()
 	defer lock(t, p)()
-	layout, err := ring.NewLayout(4, 1)
+	layout, err := ring.NewLayout(4, 1, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,7 +81,7 @@ func TestMappedTwice(t *testing.T) {
 	if err != nil || text.Slide != 0 || text.Hi-text.Lo > 1<<30 {
 		t.Fatalf("%+v %v", text, err)
 	}
-	layout, _ := ring.NewLayout(2, 1)
+	layout, _ := ring.NewLayout(2, 1, 0)
 	b, err := p.NewBay(layout)
 	if err != nil {
 		t.Fatal(err)

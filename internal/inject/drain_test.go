@@ -179,7 +179,7 @@ func TestDrained(t *testing.T) {
 	defer lock(t, p)()
 	seen, slowest := 0, time.Duration(0)
 	for i := range count("INJECT_DRAINS", 10) {
-		layout, _ := ring.NewLayout(4, 1)
+		layout, _ := ring.NewLayout(4, 1, 0)
 		b, err := p.NewBay(layout)
 		if err != nil {
 			t.Fatal(err)

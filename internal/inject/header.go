@@ -21,7 +21,8 @@ const (
 	hdrShift   = 36 // uint32
 	hdrEnded   = 40 // uint64: when it was given back, CLOCK_BOOTTIME in ns
 	hdrSelf    = 48 // uint64: the bay's address
-	hdrLen     = 56
+	hdrExtra   = 56 // uint32
+	hdrLen     = 60
 )
 
 // States of a bay. An owner that is dead is told by the lifeline, not by the state.
@@ -52,6 +53,7 @@ func (h header) bytes() []byte {
 	binary.LittleEndian.PutUint32(b[hdrShift:], uint32(h.layout.BlockShift))
 	binary.LittleEndian.PutUint64(b[hdrEnded:], h.ended)
 	binary.LittleEndian.PutUint64(b[hdrSelf:], h.base)
+	binary.LittleEndian.PutUint32(b[hdrExtra:], uint32(h.layout.Extra))
 	return b
 }
 
@@ -69,6 +71,7 @@ func parseHeader(b []byte) (h header, ok bool) {
 	h.layout.BlockShift = uint(binary.LittleEndian.Uint32(b[hdrShift:]))
 	h.ended = binary.LittleEndian.Uint64(b[hdrEnded:])
 	h.base = binary.LittleEndian.Uint64(b[hdrSelf:])
+	h.layout.Extra = int(binary.LittleEndian.Uint32(b[hdrExtra:]))
 	return h, true
 }
 

@@ -63,7 +63,7 @@ func session(pid int, site uint64, orig []byte) error {
 	if _, err := clearAll(p); err != nil {
 		return err
 	}
-	layout, err := ring.NewLayout(4, 1)
+	layout, err := ring.NewLayout(4, 1, 0)
 	if err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func TestKilledFirst(t *testing.T) {
 		killOne(t, tg, site, orig, 3000, 12000)
 		checkAfterKill(t, tg, i)
 		p := open(t, tg)
-		layout, _ := ring.NewLayout(2, 1)
+		layout, _ := ring.NewLayout(2, 1, 0)
 		unlock := lock(t, p)
 		b, err := p.NewBay(layout)
 		if err != nil {

@@ -18,7 +18,7 @@ func TestForeignSiteKeepsNoOther(t *testing.T) {
 	p := open(t, tg)
 	defer lock(t, p)()
 	at, _ := symbol(t, exe, "main.divide") // does not run in this mode
-	layout, _ := ring.NewLayout(2, 1)
+	layout, _ := ring.NewLayout(2, 1, 0)
 	b, err := p.NewBay(layout)
 	if err != nil {
 		t.Fatal(err)

@@ -47,7 +47,7 @@ func TestExec(t *testing.T) {
 	tg := start(t, programBuild(t, "odd"), "exec")
 	p := open(t, tg)
 	defer lock(t, p)()
-	layout, _ := ring.NewLayout(2, 1)
+	layout, _ := ring.NewLayout(2, 1, 0)
 	b, err := p.NewBay(layout)
 	if err != nil {
 		t.Fatal(err)
@@ -213,7 +213,7 @@ func TestForeignText(t *testing.T) {
 	if err != nil || len(diffs) != 1 || diffs[0].Addr != at || diffs[0].Holder != 0 {
 		t.Fatalf("%+v %v", diffs, err)
 	}
-	layout, _ := ring.NewLayout(2, 1)
+	layout, _ := ring.NewLayout(2, 1, 0)
 	bay, err := p.NewBay(layout)
 	if err != nil {
 		t.Fatal(err)
@@ -236,7 +236,7 @@ func TestForeignText(t *testing.T) {
 func TestLifeline(t *testing.T) {
 	tg := start(t, programBuild(t, "odd"))
 	p := open(t, tg)
-	layout, _ := ring.NewLayout(2, 1)
+	layout, _ := ring.NewLayout(2, 1, 0)
 	unlock := lock(t, p)
 	b, err := p.NewBay(layout)
 	unlock()

@@ -147,7 +147,7 @@ func TestFindGapNeverOverlaps(t *testing.T) {
 }
 
 func TestHeaderAndJournal(t *testing.T) {
-	h := header{state: stateTaken, pid: 5, word: 6, start: 7, layout: ring.Layout{Ps: 8, BlockShift: 9}, ended: 10, base: 11}
+	h := header{state: stateTaken, pid: 5, word: 6, start: 7, layout: ring.Layout{Ps: 8, BlockShift: 9, Extra: 4096}, ended: 10, base: 11}
 	if got, ok := parseHeader(h.bytes()); !ok || got != h {
 		t.Errorf("%+v", got)
 	}

@@ -52,7 +52,7 @@ var rigOffsets = Offsets{GM: 48, GGoid: 152, GStackLo: 0, GStackguard0: 16, MP: 
 
 func newRig(t testing.TB, ps int) *rig {
 	t.Helper()
-	layout, err := ring.NewLayout(ps, 8)
+	layout, err := ring.NewLayout(ps, 8, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

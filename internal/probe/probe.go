@@ -17,8 +17,9 @@ type Kind string
 
 // The kinds of probe. Their text is part of the output and file formats.
 const (
-	Log   Kind = "log"   // emit a message with values
-	Count Kind = "count" // count the hits
+	Log      Kind = "log"      // emit a message with values
+	Count    Kind = "count"    // count the hits
+	Snapshot Kind = "snapshot" // keep a whole moment
 )
 
 // Defaults of the limits that keep a probe from living or shouting for ever.
@@ -36,7 +37,9 @@ type Spec struct {
 	If      string        // condition; empty: always
 	For     time.Duration // life; the removal comes with it
 	Limit   int64         // hits after which the probe is removed; 0: none
-	Rate    int64         // hits emitted a second; 0: no limit; logs only
+	Rate    int64         // hits emitted a second; 0: no limit; logs and snapshots only
+	Watch   []string      // expressions of a snapshot
+	Bounds  Bounds        // of a snapshot
 }
 
 // Issue is something that a person should know of a probe: why a site was
@@ -82,7 +85,7 @@ type Report struct {
 	Issues   []Issue `json:"issues"`
 }
 
-// Event is anything that a session tells: *Ready, *Hit, *CountNow, *End.
+// Event is anything that a session tells: *Ready, *Hit, *Moment, *CountNow, *End.
 type Event interface{ event() }
 
 // Ready comes once, when every site counts and has its jump, or after 2 s.

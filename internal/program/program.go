@@ -19,6 +19,7 @@ type Program struct {
 	Text   []string // literal texts around the values: len(Parts)+1
 	Parts  []int    // for each hole in the template, the index in Values
 	Sites  []Site
+	Image  *Image // of a snapshot: what each hit copies besides; nil for other kinds
 }
 
 // Value is one expression of the template: every site has the same values in
@@ -38,6 +39,7 @@ type Site struct {
 	Captures []Capture
 	Slots    []Slot // what is recorded at a hit, in order
 	CFA      CFA    // how to find the canonical frame address here
+	Roots    []Root // of a snapshot, in the order of their importance; its slots are scalars and blocks only
 }
 
 // CFA is the rule for the canonical frame address at a site: register + offset.

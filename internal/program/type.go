@@ -16,6 +16,7 @@ type Type struct {
 	Iface  bool         // interface with methods (itab); false for the empty one
 	RType  uint64       // offset of the runtime's *_type from moduledata.types; 0 unknown
 	Typed  bool         // a declared (named) type, with an underlying type of Kind
+	Inner  *Type        // map, chan: the runtime's struct that it points to, as this type has it; nil unknown
 }
 
 // Field is one field of a struct.

@@ -14,7 +14,8 @@
 //	          of what follows)
 //	shared    one memfd, mapped read and write by the target and by the tool, so
 //	          that the last records outlive the target: the lifeline page, then
-//	          one block for each P, then one more for passes without a P
+//	          one block for each P, then one more for passes without a P, then for
+//	          each of these blocks its extra memory, where probes want it
 //
 // Word 0 of the lifeline is a robust futex holding the thread id of the owner;
 // the kernel changes it when the owner dies, and every probe compares it. A
@@ -145,15 +146,17 @@ const (
 type Layout struct {
 	Ps         int  // blocks owned by a P; block Ps is the shared one
 	BlockShift uint // log2 of the size of a block
+	Extra      int  // bytes of further memory that belong to each block, whole pages: see ExtraAt
 }
 
-// NewLayout makes the shape for a target with ps processors and n probes.
-func NewLayout(ps, n int) (Layout, error) {
+// NewLayout makes the shape for a target with ps processors, n probes, and
+// extra bytes beside each block.
+func NewLayout(ps, n, extra int) (Layout, error) {
 	if n > ProbesMax {
 		return Layout{}, fmt.Errorf("%d probes at once; at most %d fit", n, ProbesMax)
 	}
 	for shift := uint(20); shift >= 13; shift-- {
-		l := Layout{Ps: ps, BlockShift: shift}
+		l := Layout{Ps: ps, BlockShift: shift, Extra: (extra + pageSize - 1) &^ (pageSize - 1)}
 		if l.SharedSize() <= SharedMax && BlockCounters+n*CounterSize <= l.RingSize() {
 			return l, nil
 		}
@@ -171,10 +174,16 @@ func (l Layout) RingSize() int { return l.BlockSize() / 2 }
 func (l Layout) RingOff() int { return l.BlockSize() / 2 }
 
 // SharedSize is the size of the whole shared region in bytes.
-func (l Layout) SharedSize() int { return LifelineSize + (l.Ps+1)*l.BlockSize() }
+func (l Layout) SharedSize() int { return l.ExtraAt(l.Ps + 1) }
 
 // Block is the offset of block i from the start of the shared region.
 func (l Layout) Block(i int) int { return LifelineSize + i*l.BlockSize() }
+
+// ExtraAt is the offset of the extra memory of block i from the start of the
+// shared region: behind all blocks.
+func (l Layout) ExtraAt(i int) int { return LifelineSize + (l.Ps+1)*l.BlockSize() + i*l.Extra }
+
+const pageSize = 4096
 
 // Counter is the offset of probe's counters from the start of a block.
 func Counter(probe int) int { return BlockCounters + probe*CounterSize }

@@ -5,7 +5,7 @@ import "testing"
 func TestNewLayoutFitsEveryTarget(t *testing.T) {
 	for _, ps := range []int{1, 2, 4, 8, 16, 64, 128, 512, 1024} {
 		for _, probes := range []int{1, 10, 100, 300} {
-			l, err := NewLayout(ps, probes)
+			l, err := NewLayout(ps, probes, 0)
 			if err != nil {
 				if ps*probes < 100_000 {
 					t.Errorf("%d Ps, %d probes: %v", ps, probes, err)
@@ -26,7 +26,7 @@ func TestNewLayoutFitsEveryTarget(t *testing.T) {
 			}
 		}
 	}
-	if _, err := NewLayout(2, ProbesMax+1); err == nil {
+	if _, err := NewLayout(2, ProbesMax+1, 0); err == nil {
 		t.Error("more probes than there are controls")
 	}
 }
