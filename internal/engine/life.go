@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sidelight-dev/sidelight/internal/probe"
@@ -150,6 +151,17 @@ func (m *machine) endAll(why probe.Reason) []effect {
 	for i, l := range m.lives {
 		if !l.ended {
 			out = append(out, m.end(i, why)...)
+		}
+	}
+	return out
+}
+
+// endNamed takes those probes out that live and have one of these names.
+func (m *machine) endNamed(ids []string) []effect {
+	var out []effect
+	for i, l := range m.lives {
+		if !l.ended && slices.Contains(ids, l.spec.ID) {
+			out = append(out, m.end(i, probe.EndRemoved)...)
 		}
 	}
 	return out

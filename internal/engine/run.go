@@ -22,6 +22,7 @@ const (
 // run watches the installed probes until the last has ended.
 func (s *Session) run(l *live) {
 	defer close(s.stopped)
+	defer s.tell(l, make([]Totals, len(l.machine.lives)))
 	w := &watch{s: s, l: l, decoder: s.decoder(l.plan)}
 	poll, check := time.NewTicker(pollEvery), time.NewTicker(checkEvery)
 	defer poll.Stop()
@@ -34,7 +35,9 @@ func (s *Session) run(l *live) {
 			if !s.out.full() { // else what does not fit into the rings is dropped, and counted
 				w.hits()
 			}
-			w.carryOut(l.machine.tick(now, w.totals()))
+			totals := w.totals()
+			w.carryOut(l.machine.tick(now, totals))
+			s.tell(l, totals)
 		case <-check.C:
 			s.clock.Sync()
 			if err := s.proc.Alive(); gone(err) {
@@ -44,6 +47,8 @@ func (s *Session) run(l *live) {
 			w.upgrade()
 		case <-s.proc.Exited():
 			w.exited()
+		case ids := <-s.asked:
+			w.carryOut(l.machine.endNamed(ids))
 		case <-s.stop:
 			w.carryOut(l.machine.endAll(probe.EndInterrupted))
 		}

@@ -54,6 +54,10 @@ type Session struct {
 	stop    chan struct{}
 	stopped chan struct{} // closed when the loop has ended
 	once    sync.Once
+	asked   chan []string // probes that are to go before the others
+
+	states sync.Mutex // guards state
+	state  []probe.State
 }
 
 // Open attaches to a process: it opens handles and reads the build, and changes
@@ -66,7 +70,8 @@ func Open(ctx context.Context, pid int, opt Options) (*Session, error) {
 	if err != nil {
 		return nil, refusal(err)
 	}
-	s := &Session{opt: opt, proc: proc, out: newOutbox(), stop: make(chan struct{}), stopped: make(chan struct{})}
+	s := &Session{opt: opt, proc: proc, out: newOutbox(), stop: make(chan struct{}), stopped: make(chan struct{}),
+		asked: make(chan []string)}
 	if err := s.open(ctx); err != nil {
 		proc.Close()
 		return nil, refusal(err)

@@ -134,6 +134,7 @@ const (
 	EndInterrupted Reason = "interrupted"
 	EndExited      Reason = "target exited"
 	EndBudget      Reason = "budget"
+	EndRemoved     Reason = "removed" // by its name, while others of its session go on
 )
 
 // End is the last word of a probe. Hits = Emitted + Suppressed + Dropped.
@@ -148,6 +149,20 @@ type End struct {
 	ConditionErrors uint64        // passes whose condition could not be evaluated
 	CostNS          float64       // sampled mean cost of a pass, nanoseconds
 	Pause           time.Duration // the longest time that one thread was held
+}
+
+// State is how a probe that lives is doing.
+type State struct {
+	Probe      string
+	Kind       Kind
+	Location   string
+	Started    time.Time
+	Hits       uint64 // passes whose condition held
+	Emitted    uint64
+	Suppressed uint64
+	Dropped    uint64
+	CostNS     float64 // sampled mean cost of a pass, nanoseconds
+	Throttled  bool    // it is over the budget: it counts, and emits nothing for a while
 }
 
 func (*Ready) event()    {}
