@@ -6,28 +6,22 @@ import (
 	"github.com/sidelight-dev/sidelight/internal/program"
 )
 
-// PieceKind says where a piece of a variable is.
-type PieceKind uint8
+// Pieces are program's: what is found here travels with the program.
+type (
+	PieceKind = program.PieceKind
+	Piece     = program.Piece
+)
 
 // The kinds of place.
 const (
-	Missing PieceKind = iota // optimised away
-	InReg                    // in general register Reg
-	InXReg                   // in vector register Reg (0 … 15)
-	AtCFA                    // in memory at the canonical frame address + Off
-	AtAddr                   // in memory at the linked address Off
-	AtReg                    // in memory at the value of general register Reg + Off
-	Const                    // the value itself is Const
+	Missing = program.PieceMissing
+	InReg   = program.PieceReg
+	InXReg  = program.PieceXReg
+	AtCFA   = program.PieceCFA
+	AtAddr  = program.PieceAddr
+	AtReg   = program.PieceAtReg
+	Const   = program.PieceConst
 )
-
-// Piece is a run of bytes of a variable.
-type Piece struct {
-	Kind  PieceKind
-	Reg   program.Reg // hardware number; vector registers: 0 … 15
-	Off   int64
-	Size  int64 // bytes; the pieces of a variable cover it from its first byte on
-	Const uint64
-}
 
 // Loc is where a variable is at one pc. Where Why is not empty it cannot be
 // read, or not wholly: Pieces may still tell the parts that can.

@@ -39,6 +39,7 @@ type Site struct {
 	Captures []Capture
 	Slots    []Slot // what is recorded at a hit, in order
 	CFA      CFA    // how to find the canonical frame address here
+	Vars     []Var  // of a snapshot: what is in scope, by role and then as declared
 	Roots    []Root // of a snapshot, in the order of their importance; its slots are scalars and blocks only
 }
 
