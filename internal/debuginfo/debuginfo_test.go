@@ -188,6 +188,29 @@ func checkParts(t *testing.T, b *Build) {
 
 // TestRuntimeTypes holds every type that claims a runtime descriptor against the
 // descriptor itself: abi.Type begins with the size, and its kind is at byte 23.
+// TestInner: what a map and a channel point to is the runtime's own struct, with
+// the keys and elements of this very type.
+func TestInner(t *testing.T) {
+	eachWay(t, func(t *testing.T, b *Build, o testprog.Options) {
+		table, ok := b.Global("main.Table")
+		if !ok || table.Type.Inner == nil {
+			t.Fatal("the map has no inside")
+		}
+		name, field := "map<string,*main.Order>", "dirPtr"
+		if versionBefore(b.GoVersion, 24) {
+			name, field = "hash<string,*main.Order>", "buckets"
+		}
+		in := table.Type.Inner
+		if f := fieldNamed(in, field); in.Name != name || f == nil || f.Type.Kind != reflect.Pointer {
+			t.Errorf("inside of the map: %s %+v", in.Name, in.Fields)
+		}
+		errs, ok := b.Global("main.Errs")
+		if !ok || errs.Type.Inner == nil || errs.Type.Inner.Name != "hchan<error>" || fieldNamed(errs.Type.Inner, "qcount") == nil {
+			t.Errorf("inside of the channel: %+v", errs.Type.Inner)
+		}
+	})
+}
+
 func TestRuntimeTypes(t *testing.T) {
 	eachWay(t, func(t *testing.T, b *Build, o testprog.Options) {
 		base := b.TypesBase()

@@ -174,11 +174,15 @@ func (r *typeReader) fill(t *program.Type, d *die, u *unit) {
 	switch t.Kind {
 	case reflect.Pointer:
 		link(&t.Elem, typ)
-	case reflect.Slice, reflect.Chan:
+	case reflect.Slice:
 		link(&t.Elem, elem)
+	case reflect.Chan:
+		link(&t.Elem, elem)
+		link(&t.Inner, r.pointed(typ))
 	case reflect.Map:
 		link(&t.Elem, elem)
 		link(&t.Key, key)
+		link(&t.Inner, r.pointed(typ))
 	case reflect.Interface:
 		t.Iface = r.b.dieName(typ) == "runtime.iface"
 	case reflect.Array:
@@ -191,6 +195,17 @@ func (r *typeReader) fill(t *program.Type, d *die, u *unit) {
 			r.fields(t, u, next)
 		}
 	}
+}
+
+// pointed is the DIE of what the pointer type at off points to; 0 unknown. The
+// linker gives the DIEs of maps and channels such a type: a pointer to the
+// runtime's struct, with the map's own keys, elements and groups.
+func (r *typeReader) pointed(off uint64) uint64 {
+	_, d, _, ok := r.underlying(off)
+	if off == 0 || !ok || d.tag != tagPointer {
+		return 0
+	}
+	return d.typ
 }
 
 func (r *typeReader) arrayLen(t *program.Type, u *unit, off uint64) {

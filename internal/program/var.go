@@ -36,4 +36,5 @@ type Var struct {
 	// DerefOff bytes behind it, because it escapes or is shared with a closure.
 	Indirect bool
 	DerefOff int64
+	Dict     int // 1 + the index of its true type in the generic function's dictionary; 0: Type is true
 }
