@@ -39,7 +39,8 @@ type Site struct {
 	Captures []Capture
 	Slots    []Slot // what is recorded at a hit, in order
 	CFA      CFA    // how to find the canonical frame address here
-	Vars     []Var  // of a snapshot: what is in scope, by role and then as declared
+	Vars     []Var  // of a snapshot: what is in scope, innermost first
+	Watches  []Var  // of a snapshot: its expressions, in order; Name is the text
 	Dict     *Var   // of a snapshot in a generic function: the pointer to its dictionary; nil: none, or not known where
 	Roots    []Root // of a snapshot, in the order of their importance; its slots are scalars and blocks only
 }

@@ -12,6 +12,7 @@ const (
 	PieceAddr                     // in memory at the linked address Off
 	PieceAtReg                    // in memory at the value of general register Reg + Off
 	PieceConst                    // the value itself is Const
+	PieceSlot                     // in the fixed part of slot Off; unreadable where its status is not OK
 )
 
 // Piece is a run of bytes of a variable.
@@ -23,8 +24,9 @@ type Piece struct {
 	Const uint64
 }
 
-// Var is a variable in scope at a site of a snapshot. Its pieces tell where its
-// bytes are at the site; decode finds them in the image.
+// Var is a variable in scope at a site of a snapshot, or a watched expression.
+// Its pieces tell where its bytes are at the site; decode finds them in the
+// image and in the slots.
 type Var struct {
 	Name   string
 	Role   string // a probe.Role
