@@ -253,6 +253,7 @@ func (s *Session) switchOn(l *live) error {
 		b[ring.ControlState] = 1
 		binary.LittleEndian.PutUint64(b[ring.ControlRemaining:], uint64(pl.spec.Limit))
 		binary.LittleEndian.PutUint64(b[ring.ControlTokens:], uint64(pl.spec.Rate))
+		binary.LittleEndian.PutUint64(b[ring.ControlSeen:], uint64(pl.spec.Seen))
 		if err := s.proc.WriteAt(b, l.bay.Control()+uint64(ring.Control(i))); err != nil {
 			return err
 		}

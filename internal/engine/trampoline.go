@@ -88,6 +88,8 @@ func (p *place) body(t *trampoline, pt point) error {
 	env.Log = pl.program.Log
 	env.Limited = env.Log && pl.spec.Limit > 0
 	env.Rated = env.Log && pl.spec.Rate > 0
+	env.After, env.Every = pl.spec.After, pl.spec.Every
+	env.Chosen = env.Log && (env.After > 0 || env.Every > 1)
 	// A register that is dead to the program may hold a variable that the next
 	// probe reads: bodies leave all of them as they are, at a fraction of a
 	// nanosecond. Flags hold no variables.

@@ -45,14 +45,24 @@ func newRecord(s *program.Site) record {
 // log records the hit, unless it may not: then it is suppressed or dropped.
 func (g *gen) log() {
 	a := g.a
-	suppressed := g.coldLabel(func() {
-		a.OpMemImm(amd64.ADD, g.count(ring.CounterSuppressed), 1, 8)
-		a.Jmp(g.done)
-	})
-	dropped := a.NewLabel()
-	g.allowed(suppressed, dropped)
-	saved := g.more()
 	full, spent := a.NewLabel(), a.NewLabel()
+	var saved []amd64.Reg
+	if g.env.Chosen {
+		saved = g.more()
+		g.choose(spent)
+		g.allowed(spent, full)
+	} else {
+		suppressed := g.coldLabel(func() {
+			a.OpMemImm(amd64.ADD, g.count(ring.CounterSuppressed), 1, 8)
+			a.Jmp(g.done)
+		})
+		dropped := g.coldLabel(func() {
+			g.lockedCount(ring.CounterDropped)
+			a.Jmp(g.done)
+		})
+		g.allowed(suppressed, dropped)
+		saved = g.more()
+	}
 	position := g.slot()
 	g.reserve(position, full)
 	g.pay(spent)
@@ -71,10 +81,33 @@ func (g *gen) log() {
 		a.Bind(spent)
 		a.OpMemImm(amd64.ADD, g.count(ring.CounterSuppressed), 1, 8)
 		a.Jmp(back)
-		a.Bind(dropped)
-		g.lockedCount(ring.CounterDropped)
-		a.Jmp(g.done)
 	})
+}
+
+// choose jumps to not unless this hit is one of those that are meant: the first
+// After are passed over, and of the others only every Everyth goes on. The
+// count is one for all processors, so that no number is given twice.
+func (g *gen) choose(not amd64.Label) {
+	a, env := g.a, g.env
+	var free []amd64.Reg
+	for _, r := range g.pool {
+		if r != amd64.RAX && r != amd64.RDX {
+			free = append(free, r)
+		}
+	}
+	a.MovRI64(amd64.RAX, 1)
+	a.LockXadd(env.control(ring.ControlSeen), amd64.RAX, 8) // hits before this one
+	a.MovRI64(free[0], uint64(env.After))
+	a.Op(amd64.SUB, amd64.RAX, free[0], 8)
+	a.Jcc(amd64.CondL, not)
+	if env.Every > 1 {
+		a.Lea(amd64.RAX, amd64.At(amd64.RAX, 1))
+		a.MovRI64(amd64.RDX, 0)
+		a.MovRI64(free[0], uint64(env.Every))
+		a.Div(free[0], 8)
+		a.Test(amd64.RDX, amd64.RDX, 8)
+		a.Jcc(amd64.CondNE, not)
+	}
 }
 
 // allowed leaves when the hit will not be recorded anyway. It only reads, so

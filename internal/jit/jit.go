@@ -56,11 +56,14 @@ type Env struct {
 	Owner   uint32      // what the lifeline word holds while the tool lives
 	Layout  ring.Layout // shape of the shared region
 	RT      Offsets
-	Probe   int  // index of the probe in its session
-	Site    int  // index of the site in its probe
-	Log     bool // hits are recorded, not only counted
-	Limited bool // log: every record takes one of ControlRemaining
-	Rated   bool // log: every record takes one of ControlTokens
+	Probe   int   // index of the probe in its session
+	Site    int   // index of the site in its probe
+	Log     bool  // hits are recorded, not only counted
+	Limited bool  // log: every record takes one of ControlRemaining
+	Rated   bool  // log: every record takes one of ControlTokens
+	Chosen  bool  // log: only some hits are meant, by After and Every
+	After   int64 // so many hits are passed over first
+	Every   int64 // of the others, every so manyth is meant; 0: each
 }
 
 // Live is what is known at a site before its instruction. The zero value is

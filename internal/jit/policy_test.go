@@ -139,3 +139,42 @@ func TestRingGoesRound(t *testing.T) {
 		t.Errorf("%d samples in 2000 passes, want 7", n)
 	}
 }
+
+// Of a log that means only some hits, exactly those are recorded, whatever else
+// forbids the others; all are counted.
+func TestChosenHits(t *testing.T) {
+	control := rigControl + ring.Control(1)
+	for _, c := range []struct {
+		after, every, seen int64
+		rated              bool
+		want               string // of the first 12 hits
+	}{
+		{after: 3, want: "...xxxxxxxxx"},
+		{after: 3, seen: 2, want: ".xxxxxxxxxxx"},
+		{every: 3, want: "..x..x..x..x"},
+		{every: 3, seen: 2, want: "x..x..x..x.."},
+		{after: 2, every: 4, want: ".....x...x.."},
+		{after: 1 << 40, want: "............"},
+		{after: 1 << 40, seen: 1<<40 - 1, want: ".xxxxxxxxxxx"},
+		{every: 5, rated: true, want: "....x......."}, // one token
+	} {
+		for _, live := range lives() {
+			r := newRig(t, 4)
+			r.env.Log, r.env.Chosen, r.env.Rated = true, true, c.rated
+			r.env.After, r.env.Every = c.after, c.every
+			r.put(control+ring.ControlSeen, uint64(c.seen))
+			r.put(control+ring.ControlTokens, 1)
+			r.place(&program.Site{Slots: []program.Slot{scalarSlot(reg(program.U64, amd64.RBX))}}, live)
+			in := r.start()
+			got := ""
+			for range 12 {
+				before := r.tally().emitted
+				unchanged(t, c.want, in, r.run(in), live)
+				got += map[bool]string{true: "x", false: "."}[r.tally().emitted > before]
+			}
+			if all := r.tally(); got != c.want || all.emitted+all.suppressed != 12 {
+				t.Errorf("after %d, every %d, seen %d, %+v: %s, want %s; %+v", c.after, c.every, c.seen, live, got, c.want, all)
+			}
+		}
+	}
+}

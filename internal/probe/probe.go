@@ -38,6 +38,9 @@ type Spec struct {
 	For     time.Duration // life; the removal comes with it
 	Limit   int64         // hits after which the probe is removed; 0: none
 	Rate    int64         // hits emitted a second; 0: no limit; logs and snapshots only
+	After   int64         // hits that are passed over before the first one is emitted; logs and snapshots only
+	Every   int64         // of those that follow, every so manyth is emitted; 0: each
+	Seen    int64         // hits that count as passed already, of an earlier installation
 	Watch   []string      // expressions of a snapshot
 	Bounds  Bounds        // of a snapshot
 }

@@ -88,13 +88,14 @@ const (
 )
 
 // Control is the block of words of one probe in the control region, written by
-// the tool, and (Remaining, Tokens) counted down by the probe with locked adds.
+// the tool, and (Remaining, Tokens, Seen) counted by the probe with locked adds.
 const (
 	ControlSize      = 64
 	ControlState     = 0  // byte: 0 off, 1 on
 	ControlThrottle  = 1  // byte: not 0: every hit is suppressed
 	ControlRemaining = 8  // int64: hits left to the limit of a log
 	ControlTokens    = 16 // int64: hits left in this second of a log's rate
+	ControlSeen      = 24 // int64: hits so far, where only some of them are meant
 	ControlArea      = 64 << 10
 	ProbesMax        = ControlArea / ControlSize / 2
 	TrapCountOff     = ControlArea / 2 // 8-byte counters of traps, one a window, in the second half
