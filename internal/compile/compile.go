@@ -30,7 +30,7 @@ import (
 // Build is what compile wants to know of a build; *debuginfo.Build tells it.
 type Build interface {
 	ScopeOf(pc uint64, function string, line int) []*debuginfo.Variable
-	Readable(v *debuginfo.Variable, from uint64) (line int, ok bool)
+	ReadableLines(v *debuginfo.Variable, from uint64) (up, down []int)
 	Global(name string) (*debuginfo.Global, bool)
 	GlobalNames(name string) []string
 	Globals() []string
@@ -121,6 +121,7 @@ type compiler struct {
 	issues []probe.Issue
 	failed map[*expr.Expr]error         // the first error of each expression
 	worked map[*expr.Expr]*program.Type // expressions that were right at some site
+	near   nearby
 }
 
 // mistake is the error of an expression that is wrong at every site.
@@ -149,6 +150,7 @@ func (c *compiler) issue(code, format string, args ...any) {
 // site compiles the probe for one address; nil if it takes no probe.
 func (c *compiler) site(at locate.Site) *program.Site {
 	s := newSite(c.b, at.PC, at.Function, packageOf(at.Function), at.File, at.Line)
+	s.near = &c.near
 	out := &program.Site{PC: at.PC, Function: at.Function, File: at.File, Line: at.Line}
 	ok := true
 	if c.src.cond != nil {
@@ -256,11 +258,7 @@ func firstLine(err error) string {
 // lost notes that an expression cannot be read at a site, wholly or in parts.
 func (c *compiler) lost(s *site, x *expr.Expr, why, so string) {
 	for _, l := range s.lost {
-		near := "it can be read nowhere in this function"
-		if l.line > 0 {
-			near = fmt.Sprintf("the nearest line where it can be read is %s:%d", path.Base(s.file), l.line)
-		}
-		c.issue(probe.IssueOptimisedOut, "%s: %s is %s: %s; %s", s.where(), l.name, l.why, so, near)
+		c.issue(probe.IssueOptimisedOut, "%s: %s is %s: %s; %s", s.where(), l.name, l.why, so, l.nearest(path.Base(s.file)))
 	}
 	if len(s.lost) == 0 {
 		c.issue(probe.IssueExpression, "%s: {%s} cannot be read (%s): %s", s.where(), x.Text, why, so)

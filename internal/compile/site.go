@@ -23,7 +23,8 @@ type variable struct {
 type lost struct {
 	name string
 	why  string
-	line int // the nearest line where it can be read; 0 none
+	up   int // the nearest line above where it can be read; 0 none
+	down int // and below
 }
 
 // site is what one machine address has to offer to an expression.
@@ -36,6 +37,7 @@ type site struct {
 	line     int
 	vars     []variable
 	lost     []lost // in the order met, each name once
+	near     *nearby
 }
 
 // newSite reads what is in scope at pc.
@@ -126,11 +128,8 @@ func (s *site) lose(v *debuginfo.Variable, why string) {
 	if slices.ContainsFunc(s.lost, func(l lost) bool { return l.name == v.Name }) {
 		return
 	}
-	line, ok := s.b.Readable(v, s.pc)
-	if !ok {
-		line = 0
-	}
-	s.lost = append(s.lost, lost{v.Name, why, line})
+	up, down := s.near.lines(s, v)
+	s.lost = append(s.lost, lost{v.Name, why, up, down})
 }
 
 // variable is the innermost variable of that name.

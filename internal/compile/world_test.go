@@ -168,7 +168,7 @@ func (w *world) typeOf(t reflect.Type) *program.Type {
 
 func (w *world) ScopeOf(uint64, string, int) []*debuginfo.Variable { return nil }
 
-func (w *world) Readable(*debuginfo.Variable, uint64) (int, bool) { return 0, false }
+func (w *world) ReadableLines(*debuginfo.Variable, uint64) (up, down []int) { return nil, nil }
 
 func (w *world) Global(name string) (*debuginfo.Global, bool) {
 	rv, ok := w.vars[name]

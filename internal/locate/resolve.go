@@ -21,7 +21,7 @@ func Resolve(b *debuginfo.Build, at string) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &resolver{build: b, at: at, issues: map[probe.Issue]bool{}}
+	r := newResolver(b, at)
 	if loc.file != "" {
 		err = r.line(loc)
 	} else {
@@ -41,6 +41,10 @@ type resolver struct {
 	issues  map[probe.Issue]bool
 	refused map[string]int // reason: copies that take no probe for it
 	strange []string       // functions whose code is not understood
+}
+
+func newResolver(b *debuginfo.Build, at string) *resolver {
+	return &resolver{build: b, at: at, issues: map[probe.Issue]bool{}}
 }
 
 // add turns a plan into sites.

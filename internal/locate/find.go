@@ -1,0 +1,267 @@
+package locate
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/sidelight-dev/sidelight/internal/debuginfo"
+)
+
+// FoundFunc is one function of the source that answers to a pattern.
+type FoundFunc struct {
+	Name    string            // the shortest with a whole package name: what people write as a location
+	Own     []*debuginfo.Func // with code of their own; several for a generic function
+	Inlined bool              // copies of it are in other functions
+	Main    bool              // of the program's own module
+	Fuzzy   bool              // only the letters are there, in their order
+	rank    int
+	full    string
+}
+
+// FoundFile is one source file that answers to a pattern.
+type FoundFile struct {
+	Name  string // the shortest end of the path that means no other file
+	Path  string // as the build has it
+	Main  bool   // of the program's own module
+	Fuzzy bool
+	rank  int
+}
+
+// Functions are the functions of a build that answer to a pattern, the best
+// first: those of the program's own module, then by how well they match, then
+// by name. Functions that the compiler made for itself have no part in it. See
+// newPattern for what a pattern means; an empty one means all.
+func Functions(b *debuginfo.Build, text string) []FoundFunc {
+	p := newPattern(text)
+	g := gatherer{p: p, at: map[string]int{}, main: mainModule(b)}
+	for fuzzy := range 2 {
+		p.fuzzy = fuzzy == 1
+		for _, fn := range b.Funcs() {
+			if !fn.Wrapper && fn.Package != "" {
+				g.function(fn.Name, fn)
+			}
+		}
+		for _, name := range b.InlinedNames() {
+			g.function(name, nil)
+		}
+		if len(g.list) > 0 || !p.loose {
+			break
+		}
+	}
+	g.shorten(b)
+	slices.SortFunc(g.list, func(a, b FoundFunc) int {
+		if c := order(a.Main, b.Main, a.rank, b.rank); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	return g.list
+}
+
+// rankRefused puts behind all others what takes no probe anyway.
+const rankRefused = 1 << 16
+
+func order(aMain, bMain bool, a, b int) int {
+	if aMain != bMain {
+		if aMain {
+			return -1
+		}
+		return 1
+	}
+	return a - b
+}
+
+// gatherer gathers functions by their plain names.
+type gatherer struct {
+	p    *pattern
+	main func(pkg string) bool
+	list []FoundFunc
+	at   map[string]int // plain name to its place in list
+}
+
+func (g *gatherer) function(linked string, fn *debuginfo.Func) {
+	if strings.HasPrefix(linked, "type:") || strings.HasPrefix(linked, "go:") || strings.HasSuffix(linked, "-fm") {
+		return
+	}
+	plain := linked
+	if strings.IndexByte(linked, '[') >= 0 || strings.IndexByte(linked, '%') >= 0 {
+		plain = splitName(linked).plain()
+	}
+	i, known := g.at[plain]
+	if !known {
+		rank, ok := g.p.match(plain)
+		if !ok {
+			return
+		}
+		i = len(g.list)
+		g.at[plain] = i
+		pkg := splitName(plain).pkg
+		if refusedPackage(pkg) {
+			rank += rankRefused
+		}
+		g.list = append(g.list, FoundFunc{Name: plain, full: plain, Main: g.main(pkg), Fuzzy: g.p.fuzzy, rank: rank})
+	}
+	if fn != nil {
+		g.list[i].Own = append(g.list[i].Own, fn)
+	} else {
+		g.list[i].Inlined = true
+	}
+}
+
+// shorten leaves the last element of each package's path, where that means no
+// other function of the build.
+func (g *gatherer) shorten(b *debuginfo.Build) {
+	means := make(map[string]string, len(g.list)) // short name to the full one; "" if there are several
+	for _, f := range g.list {
+		means[shortName(f.full)] = f.full
+	}
+	look := func(linked string) {
+		if strings.IndexByte(linked, '[') >= 0 || strings.IndexByte(linked, '%') >= 0 {
+			linked = splitName(linked).plain()
+		}
+		short := shortName(linked)
+		if full, ok := means[short]; ok && full != linked {
+			means[short] = ""
+		}
+	}
+	for _, fn := range b.Funcs() {
+		look(fn.Name)
+	}
+	for _, name := range b.InlinedNames() {
+		look(name)
+	}
+	for i := range g.list {
+		if short := shortName(g.list[i].full); means[short] != "" {
+			g.list[i].Name = short
+		}
+	}
+}
+
+// shortName is a plain name with what its package is likely called in front:
+// the last element of the path that is no version.
+func shortName(plain string) string {
+	end := len(plain)
+	if i := strings.IndexByte(plain, '('); i >= 0 {
+		end = i
+	}
+	slash := strings.LastIndexByte(plain[:end], '/') + 1
+	dot := strings.IndexByte(plain[slash:], '.')
+	if dot < 0 {
+		return plain
+	}
+	pkg := plain[:slash+dot]
+	return base(packageName(pkg)) + plain[len(pkg):]
+}
+
+// mainModule tells which packages are the program's own.
+func mainModule(b *debuginfo.Build) func(pkg string) bool {
+	return func(pkg string) bool {
+		return pkg == "main" || b.ModulePath != "" && b.ModulePath != "std" &&
+			(pkg == b.ModulePath || strings.HasPrefix(pkg, b.ModulePath+"/"))
+	}
+}
+
+// Files are the source files of a build that answer to a pattern, in the order
+// of Functions.
+func Files(b *debuginfo.Build, text string) []FoundFile {
+	p := newPattern(text)
+	all := b.Files()
+	own := ownFiles(b)
+	short := shortNames(all)
+	var list []FoundFile
+	for fuzzy := range 2 {
+		p.fuzzy = fuzzy == 1
+		for i, path := range all {
+			if rank, ok := p.match(path); ok {
+				list = append(list, FoundFile{Name: short[i], Path: path, Main: own(path), Fuzzy: p.fuzzy, rank: rank})
+			}
+		}
+		if len(list) > 0 || !p.loose {
+			break
+		}
+	}
+	slices.SortFunc(list, func(a, b FoundFile) int {
+		if c := order(a.Main, b.Main, a.rank, b.rank); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Path, b.Path)
+	})
+	return list
+}
+
+// ownFiles tells which files are the program's own: those of the folder that
+// main.main is in, unless the module's path is in the file's.
+func ownFiles(b *debuginfo.Build) func(path string) bool {
+	dir := ""
+	if fn := b.FuncNamed("main.main"); fn != nil {
+		file, _ := Begins(b, fn)
+		dir = file[:strings.LastIndexByte(file, '/')+1]
+	}
+	// /src/shop/cmd/shop/main.go of example.com/shop/cmd/shop: the module's
+	// folder is above the folder of main by as much as its path is.
+	if rest, ok := strings.CutPrefix(b.Main, b.ModulePath+"/"); ok && strings.HasSuffix(dir, "/"+rest+"/") {
+		dir = strings.TrimSuffix(dir, rest+"/")
+	}
+	return func(path string) bool { return dir != "" && strings.HasPrefix(path, dir) }
+}
+
+// shortNames are the shortest ends of sorted paths that tell them apart.
+func shortNames(paths []string) []string {
+	count := map[string]int{}
+	for _, p := range paths {
+		for at := len(p); at > 0; {
+			at = strings.LastIndexByte(p[:at], '/')
+			count[p[at+1:]]++
+		}
+	}
+	out := make([]string, len(paths))
+	for i, p := range paths {
+		out[i] = p
+		for at := len(p); at > 0; {
+			at = strings.LastIndexByte(p[:at], '/')
+			if count[p[at+1:]] == 1 {
+				out[i] = p[at+1:]
+				break
+			}
+		}
+	}
+	return out
+}
+
+// Begins is where the source of a function begins.
+func Begins(b *debuginfo.Build, fn *debuginfo.Func) (file string, line int) {
+	for _, row := range b.Lines(fn) {
+		return row.File, fn.StartLine
+	}
+	return "", fn.StartLine
+}
+
+// LineOf is a line with code and a function that has it.
+type LineOf struct {
+	Line     int
+	Function string
+}
+
+// Lines are the lines of a file, a full path of the build's Files, that have
+// code, sorted. It looks at the line table only.
+func Lines(b *debuginfo.Build, file string) []LineOf {
+	at := map[int]string{}
+	for _, fn := range b.FileFuncs(file) {
+		rows := b.Lines(fn)
+		own := len(rows) > 0 && rows[0].File == file // the others have it inlined
+		for _, row := range rows {
+			if row.File == file && row.Line > 0 && (own || at[row.Line] == "") {
+				at[row.Line] = ""
+				if own {
+					at[row.Line] = splitName(fn.Name).rest
+				}
+			}
+		}
+	}
+	out := make([]LineOf, 0, len(at))
+	for n, name := range at {
+		out = append(out, LineOf{n, name})
+	}
+	slices.SortFunc(out, func(a, b LineOf) int { return a.Line - b.Line })
+	return out
+}
