@@ -13,6 +13,7 @@ import (
 func main() {
 	app := cli.New()
 	app.Open = open
+	app.Examine = func(path string) (cli.Examiner, error) { return engine.Examine(path) }
 	app.Guard = func(args []string) error { return engine.Guard(args, os.Stdin) }
 	os.Exit(app.Main(context.Background(), os.Args[1:]))
 }

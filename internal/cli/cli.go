@@ -42,7 +42,9 @@ type App struct {
 	Stderr io.Writer
 	Host   *target.Host
 	Open   func(ctx context.Context, pid int, opt Options) (Prober, error)
-	Guard  func(args []string) error // the hidden command that removes a dead tool's probes; may be nil
+	// Examine opens the build in a file; nil: nothing can be examined.
+	Examine func(path string) (Examiner, error)
+	Guard   func(args []string) error // the hidden command that removes a dead tool's probes; may be nil
 }
 
 // New returns the program on this machine's streams and processes.

@@ -17,25 +17,76 @@ var plainWord = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.+-]*$`)
 // maxOffers bounds the functions that are offered: a terminal shows no more.
 const maxOffers = 200
 
-// completeArgs offers targets, then functions of the target that was named.
-// Files and lines are not offered: a person has them from the editor.
+// completeArgs offers targets, then locations of the target that was named: for
+// log, which takes one location, and for commands that take several.
 func (a *App) completeArgs(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
-	const done = cobra.ShellCompDirectiveNoFileComp
 	if len(args) == 0 {
 		return a.completeTarget(cmd, args, typed)
 	}
 	if cmd.Name() == "log" && len(args) > 1 {
-		return nil, done
+		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	p, err := a.Host.Resolve(args[0])
-	if err != nil || !p.Observable() {
-		return nil, done
+	return a.completeLocation(args[0], typed)
+}
+
+// completeSubject offers what completeArgs does for commands with one location
+// whose target may be a file.
+func (a *App) completeSubject(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	switch {
+	case len(args) == 0:
+		offers, _ := a.completeTarget(cmd, args, typed)
+		return offers, cobra.ShellCompDirectiveDefault // a path will do
+	case len(args) > 1 || cmd.Flags().Changed("all"):
+		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	names, err := a.Host.Functions(p.PID, typed, maxOffers)
+	return a.completeLocation(args[0], typed)
+}
+
+// completeLocation offers the locations of a target that begin with what was
+// typed: functions and files, the program's own before a letter is typed, and
+// behind a file's colon its lines with code. Every command with a LOCATION
+// completes it by this.
+func (a *App) completeLocation(word, typed string) ([]string, cobra.ShellCompDirective) {
+	const done = cobra.ShellCompDirectiveNoFileComp
+	s, err := a.examine(word)
 	if err != nil {
-		return nil, cobra.ShellCompDirectiveError
+		return nil, done
 	}
-	return names, done
+	defer s.Close()
+	var offers []string
+	open := false
+	for _, o := range s.Complete(typed, maxOffers) {
+		open = open || o.Open
+		text := sink.Escape(o.Text)
+		if o.About != "" {
+			text = cobra.CompletionWithDesc(text, sink.Escape(o.About))
+		}
+		offers = append(offers, text)
+	}
+	if open {
+		return offers, done | cobra.ShellCompDirectiveNoSpace
+	}
+	return offers, done
+}
+
+// completeFile offers the source files of the target that was named.
+func (a *App) completeFile(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	const done = cobra.ShellCompDirectiveNoFileComp
+	if len(args) == 0 {
+		return nil, done
+	}
+	s, err := a.examine(args[0])
+	if err != nil {
+		return nil, done
+	}
+	defer s.Close()
+	var offers []string
+	for _, o := range s.Complete(typed, maxOffers) {
+		if name, file := strings.CutSuffix(o.Text, ".go:"); file {
+			offers = append(offers, cobra.CompletionWithDesc(sink.Escape(name+".go"), sink.Escape(o.About)))
+		}
+	}
+	return offers, done
 }
 
 // completeTarget offers the processes that can be observed: by name, or by pid

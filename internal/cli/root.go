@@ -40,6 +40,9 @@ const rootExample = `  # see it work, without any program of your own
   # which Go programs are running here?
   sidelight ps
 
+  # what can be probed and read there?
+  sidelight where shop orders.go:42
+
   # say something each time a line is passed
   sidelight log shop orders.go:42 'order {o.ID} x{o.Qty} for {name}'
 
@@ -64,7 +67,8 @@ func (a *App) root() *cobra.Command {
 	root.AddGroup(&cobra.Group{ID: "probes", Title: "Commands:"}, &cobra.Group{ID: "other", Title: "Other commands:"})
 	root.SetHelpCommandGroupID("other")
 	root.SetCompletionCommandGroupID("other")
-	for _, cmd := range []*cobra.Command{a.demoCmd(), a.psCmd(), a.logCmd(), a.countCmd(), a.applyCmd()} {
+	for _, cmd := range []*cobra.Command{a.demoCmd(), a.psCmd(), a.logCmd(), a.countCmd(), a.applyCmd(),
+		a.whereCmd(), a.functionsCmd(), a.filesCmd()} {
 		cmd.GroupID = "probes"
 		root.AddCommand(cmd)
 	}

@@ -43,11 +43,13 @@ func TestMain(m *testing.M) {
 		"sidelight": func() {
 			app := New()
 			app.Open = openFake
+			app.Examine = examineEngine
 			os.Exit(app.Main(context.Background(), os.Args[1:]))
 		},
 		"sidelight-real": func() {
 			app := New()
 			app.Open = openEngine
+			app.Examine = examineEngine
 			app.Guard = func(args []string) error { return engine.Guard(args, os.Stdin) }
 			os.Exit(app.Main(context.Background(), os.Args[1:]))
 		},
@@ -62,6 +64,9 @@ func openEngine(ctx context.Context, pid int, opt Options) (Prober, error) {
 	}
 	return engine.Open(ctx, pid, engine.Options{Budget: opt.Budget, Log: opt.Log, Guard: []string{self, guardCommand}})
 }
+
+// examineEngine examines builds as people's sidelight does.
+func examineEngine(path string) (Examiner, error) { return engine.Examine(path) }
 
 // withCleanup removes the targets when all tests are done.
 type withCleanup struct {
