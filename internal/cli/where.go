@@ -212,7 +212,7 @@ func base(path string) string { return path[strings.LastIndexByte(path, '/')+1:]
 
 // seen is one variable over all sites of a location.
 type seen struct {
-	probe.Variable
+	probe.ScopeVar
 	readable, lost []int // sites, from 1
 	missing        int   // sites where it is not in scope
 	types          int
@@ -226,7 +226,7 @@ func summary(sites []probe.WhereSite) []*seen {
 		for _, v := range site.Variables {
 			x := at[v.Name]
 			if x == nil {
-				x = &seen{Variable: v, types: 1}
+				x = &seen{ScopeVar: v, types: 1}
 				at[v.Name] = x
 				list = append(list, x)
 			}
@@ -246,7 +246,7 @@ func summary(sites []probe.WhereSite) []*seen {
 	for _, x := range list {
 		x.missing = len(sites) - len(x.readable) - len(x.lost)
 	}
-	rank := map[probe.Role]int{probe.Argument: 0, probe.Result: 1, probe.Captured: 2, probe.Local: 3}
+	rank := map[probe.Role]int{probe.RoleReceiver: 0, probe.RoleArgument: 1, probe.RoleResult: 2, probe.RoleCaptured: 3, probe.RoleLocal: 4}
 	slices.SortStableFunc(list, func(a, b *seen) int { return rank[a.Role] - rank[b.Role] })
 	return list
 }

@@ -1,6 +1,8 @@
 package compile
 
 import (
+	"strings"
+
 	"github.com/sidelight-dev/sidelight/internal/debuginfo"
 	"github.com/sidelight-dev/sidelight/internal/locate"
 	"github.com/sidelight-dev/sidelight/internal/probe"
@@ -26,23 +28,29 @@ func NewScope(b *debuginfo.Build, nearest bool) *Scope {
 
 // At are the variables that a name means at a site: of two with one name, the
 // inner one.
-func (x *Scope) At(at locate.Site) []probe.Variable {
+func (x *Scope) At(at locate.Site) []probe.ScopeVar {
 	s := newSite(x.b, at.PC, at.Function, packageOf(at.Function), at.File, at.Line)
 	s.near = x.near
 	seen := map[string]bool{}
-	list := []probe.Variable{}
+	params := 0
+	list := []probe.ScopeVar{}
 	for _, v := range x.b.ScopeOf(at.PC, at.Function, at.Line) {
 		if known := s.variable(v.Name); known == nil || seen[v.Name] {
 			continue
 		}
 		seen[v.Name] = true
-		list = append(list, x.variable(s, v))
+		out := x.variable(s, v)
+		out.Role = role(v, at.Function, params == 0)
+		if v.Param {
+			params++
+		}
+		list = append(list, out)
 	}
 	return list
 }
 
-func (x *Scope) variable(s *site, v *debuginfo.Variable) probe.Variable {
-	out := probe.Variable{Name: v.Name, Type: short(v.Type), Role: role(v), Readable: true}
+func (x *Scope) variable(s *site, v *debuginfo.Variable) probe.ScopeVar {
+	out := probe.ScopeVar{Name: v.Name, Type: short(v.Type), Readable: true}
 	s.lost = nil
 	r := &recorder{b: x.b}
 	shape := r.capture(&operand{typ: v.Type, place: s.variable(v.Name).place})
@@ -60,14 +68,32 @@ func (x *Scope) variable(s *site, v *debuginfo.Variable) probe.Variable {
 }
 
 // role tells what a variable is to its function.
-func role(v *debuginfo.Variable) probe.Role {
+func role(v *debuginfo.Variable, function string, first bool) probe.Role {
 	switch {
+	case v.Param && first && isMethod(function):
+		return probe.RoleReceiver
 	case v.Param:
-		return probe.Argument
+		return probe.RoleArgument
 	case v.Result:
-		return probe.Result
+		return probe.RoleResult
 	case v.Captured:
-		return probe.Captured
+		return probe.RoleCaptured
 	}
-	return probe.Local
+	return probe.RoleLocal
+}
+
+// isMethod tells whether a full name is a method's: pkg.(*T).M or pkg.T.M, and
+// not that of a closure in a function, pkg.F.func1.
+func isMethod(function string) bool {
+	name := strings.TrimPrefix(function, packageOf(function)+".")
+	for { // T[a.B].M
+		from, to := strings.IndexByte(name, '['), strings.LastIndexByte(name, ']')
+		if from < 0 || to < from {
+			break
+		}
+		name = name[:from] + name[to+1:]
+	}
+	typ, method, two := strings.Cut(name, ".")
+	return two && typ != "" && !strings.Contains(method, ".") && !strings.Contains(method, "-") &&
+		!strings.HasPrefix(method, "func") && strings.Trim(method, "0123456789") != ""
 }

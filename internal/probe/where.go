@@ -27,7 +27,7 @@ type WhereSite struct {
 	Inlined   []Call     `json:"inlined_into"` // where the function was inlined: its caller first
 	How       How        `json:"how"`
 	Why       string     `json:"why,omitempty"` // of a trap or a refusal
-	Variables []Variable `json:"variables"`
+	Variables []ScopeVar `json:"variables"`
 }
 
 // Call is a call of a function that was inlined: the caller and the place.
@@ -59,19 +59,8 @@ func (h How) Cost() (count, log time.Duration) {
 	return 0, 0
 }
 
-// Role is what a variable is to its function.
-type Role string
-
-// The roles. Their text is part of the output contract.
-const (
-	Argument Role = "argument"
-	Result   Role = "result"
-	Local    Role = "local"
-	Captured Role = "captured"
-)
-
-// Variable is a variable in scope at a site, and whether it can be read there.
-type Variable struct {
+// ScopeVar is a variable in scope at a site, and whether it can be read there.
+type ScopeVar struct {
 	Name     string `json:"name"`
 	Type     string `json:"type"`
 	Role     Role   `json:"role"`
