@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -48,7 +49,7 @@ probes:
 		t.Fatalf("%d probes, want %d", len(specs), len(want))
 	}
 	for i := range want {
-		if specs[i] != want[i] {
+		if !reflect.DeepEqual(specs[i], want[i]) {
 			t.Errorf("probe %d:\n got %+v\nwant %+v", i, specs[i], want[i])
 		}
 	}
