@@ -100,6 +100,8 @@ func object(e probe.Event) any {
 	case *probe.Hit:
 		return hitObject{"hit", e.Probe, e.Location, e.Seq, stamp(e.Time), e.PID, e.Goroutine,
 			e.Function, e.File, e.Line, e.Message, e.Values}
+	case *probe.Moment:
+		return moment(e)
 	case *probe.CountNow:
 		return countObject{"count", e.Probe, e.Location, stamp(e.Time), e.Count}
 	case *probe.End:

@@ -14,6 +14,7 @@ import (
 // TextOptions says how text is to look.
 type TextOptions struct {
 	Color      bool           // ANSI colours; only for a terminal
+	Width      int            // columns of the terminal that snapshots are cut to; 0: nothing is cut
 	Named      bool           // begin each line with the probe's name: there are several
 	Zone       *time.Location // of the times; nil: the local one
 	Notes      io.Writer      // messages about the run; nil: none
@@ -48,6 +49,8 @@ func (t *Text) Event(e probe.Event) error {
 		return t.ready(e)
 	case *probe.Hit:
 		return t.hit(e)
+	case *probe.Moment:
+		return t.moment(e)
 	case *probe.CountNow:
 		return t.count(e)
 	case *probe.End:
@@ -136,7 +139,12 @@ func (t *Text) line(at time.Time, name string, columns ...string) error {
 		}
 	}
 	b.WriteByte('\n')
-	_, err := io.WriteString(t.w, b.String())
+	return t.write(b.String())
+}
+
+// write is one Write, so that nothing comes between its lines.
+func (t *Text) write(s string) error {
+	_, err := io.WriteString(t.w, s)
 	return err
 }
 
@@ -154,8 +162,7 @@ func (t *Text) end(e *probe.End) error {
 	if e.Reason == probe.EndBudget {
 		s += "the probe took more of a core than its budget and was removed; --budget 5% allows more, --if and --rate make it cheaper\n"
 	}
-	_, err := io.WriteString(t.w, s)
-	return err
+	return t.write(s)
 }
 
 // Accounting says in words where the hits of a probe went and what they cost.

@@ -1,0 +1,195 @@
+package sink
+
+import (
+	"fmt"
+	"path"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/sidelight-dev/sidelight/internal/probe"
+	"github.com/sidelight-dev/sidelight/internal/tree"
+)
+
+// maxRows bounds the rows below one list or map on a terminal, where a person
+// looks for the whole. Elsewhere nothing is left out.
+const maxRows = 24
+
+// moment writes a snapshot as a tree: where and when, then what was asked for,
+// then the variables of the function, then who called it.
+func (t *Text) moment(m *probe.Moment) error {
+	p := page{paint: t.paint, width: t.opt.Width}
+	p.head(t, m)
+	p.section("watches", tree.Named(m.Watches))
+	if len(m.Frames) > 0 {
+		p.site(&m.Frames[0])
+		p.stack(m.Frames)
+	}
+	p.foot(m)
+	return t.write(p.String() + "\n")
+}
+
+// page is a moment as text that is being written.
+type page struct {
+	strings.Builder
+	paint Paint
+	width int  // 0: no limit
+	late  bool // a mark has been written that needs its legend
+}
+
+func (p *page) line(format string, args ...any) {
+	fmt.Fprintf(p, format+"\n", args...)
+}
+
+func (p *page) head(t *Text, m *probe.Moment) {
+	name := ""
+	if t.opt.Named {
+		name = "  " + p.paint.Bold(Escape(m.Probe))
+	}
+	p.line("%s%s  %s  %s  %s", p.paint.Dim(m.Time.In(t.opt.Zone).Format("15:04:05.000000")), name,
+		p.paint.Place(place(m.File, m.Line)), p.paint.Bold(tree.Short(m.Function)), p.paint.Dim(fmt.Sprintf("g%d", m.Goroutine)))
+	for _, s := range Circumstances(m, t.opt.Zone) {
+		p.line("%s", p.paint.Dim("  "+s))
+	}
+}
+
+// Circumstances say in words what else is known of a moment: whose it is, who
+// started the goroutine, which span it belongs to, what it cost.
+func Circumstances(m *probe.Moment, zone *time.Location) []string {
+	s := fmt.Sprintf("pid %d", m.PID)
+	if m.Target != "" {
+		s = fmt.Sprintf("%s, pid %d", Escape(m.Target), m.PID)
+	}
+	s += "; taken on " + m.Time.In(zone).Format(time.DateOnly)
+	if m.Took > 0 {
+		s += fmt.Sprintf(" in %.1f µs", float64(m.Took.Nanoseconds())/1000)
+	}
+	all := []string{s}
+	if c := m.Created; c != nil {
+		s := fmt.Sprintf("goroutine started by %s at %s", tree.Short(c.Function), place(c.File, c.Line))
+		if c.Goroutine != 0 {
+			s += fmt.Sprintf(" (g%d)", c.Goroutine)
+		}
+		all = append(all, s)
+	}
+	if m.Trace != nil {
+		all = append(all, fmt.Sprintf("trace %s, span %s", Escape(m.Trace.Trace), Escape(m.Trace.Span)))
+	}
+	return all
+}
+
+func place(file string, line int) string {
+	return fmt.Sprintf("%s:%d", Escape(path.Base(file)), line)
+}
+
+// section writes nodes below a title, or nothing.
+func (p *page) section(title string, nodes []tree.Node) {
+	if len(nodes) == 0 {
+		return
+	}
+	p.line("\n  %s", p.paint.Bold(title))
+	p.nodes(nodes, "    ")
+}
+
+// site writes the variables of the function that was hit.
+func (p *page) site(f *probe.Frame) {
+	for _, g := range tree.Groups(f.Variables) {
+		p.section(g.Title, g.Nodes)
+	}
+	if len(f.Variables) == 0 {
+		p.line("\n  %s", p.paint.Dim("no variables in scope"))
+	}
+}
+
+// stack writes the frames, and the variables of those that called.
+func (p *page) stack(frames []probe.Frame) {
+	p.line("\n  %s", p.paint.Bold("stack"))
+	function, where := 0, 0
+	for _, f := range frames {
+		function = max(function, utf8.RuneCountInString(tree.Short(f.Function)))
+		where = max(where, utf8.RuneCountInString(place(f.File, f.Line)))
+	}
+	number := len(fmt.Sprint(len(frames) - 1))
+	for i, f := range frames {
+		inlined := ""
+		if f.Inlined {
+			inlined = "  " + p.paint.Dim("inlined")
+		}
+		row := fmt.Sprintf("    %s  %s  %s%s", p.paint.Dim(fmt.Sprintf("%*d", number, i)),
+			pad(tree.Short(f.Function), function), p.paint.Place(pad(place(f.File, f.Line), where)), inlined)
+		p.line("%s", strings.TrimRight(row, " "))
+		below := strings.Repeat(" ", 6+number)
+		if i > 0 {
+			for _, g := range tree.Groups(f.Variables) {
+				p.nodes(g.Nodes, below)
+			}
+		}
+		if f.Issue != "" {
+			p.line("%s%s", below, p.paint.Warn(Escape(f.Issue)))
+		}
+	}
+}
+
+// nodes writes the rows of siblings and what hangs below them.
+func (p *page) nodes(nodes []tree.Node, indent string) {
+	p.rows(nodes, indent, "", "")
+}
+
+// rows puts marks before the rows: one for a sibling, another for the last.
+func (p *page) rows(nodes []tree.Node, indent, mark, lastMark string) {
+	columns := tree.Align(nodes)
+	shown := nodes
+	if p.width > 0 && len(nodes) > maxRows {
+		shown = nodes[:maxRows-1]
+	}
+	for i, n := range shown {
+		m, below := mark, "│ "
+		if i == len(nodes)-1 {
+			m, below = lastMark, "  "
+		}
+		if mark == "" {
+			below = ""
+		}
+		p.late = p.late || n.Late
+		room := 0
+		if p.width > 0 {
+			room = max(leastRow, p.width-utf8.RuneCountInString(indent+m))
+		}
+		p.line("%s%s", p.paint.Dim(indent+m), n.Row(columns, room, p.style))
+		p.rows(n.Children, indent+below, "├ ", "└ ")
+	}
+	if left := len(nodes) - len(shown); left > 0 {
+		p.line("%s", p.paint.Dim(fmt.Sprintf("%s%s… %s more; all of them with --output json, or --save", indent, lastMark, Number(uint64(left)))))
+	}
+}
+
+// leastRow is the room that a row gets where the terminal has none left.
+const leastRow = 24
+
+func (p *page) style(look tree.Look, s string) string {
+	switch look {
+	case tree.Name:
+		return p.paint.Place(s)
+	case tree.Text:
+		return p.paint.Good(s)
+	case tree.Faint:
+		return p.paint.Dim(s)
+	case tree.Warn:
+		return p.paint.Warn(s)
+	}
+	return s
+}
+
+// foot says what is missing and explains the marks.
+func (p *page) foot(m *probe.Moment) {
+	if len(m.Cuts) == 0 && !p.late {
+		return
+	}
+	p.line("")
+	for _, c := range m.Cuts {
+		p.line("  %s %s", p.paint.Warn("cut:"), Escape(c))
+	}
+	if p.late {
+		p.line("  %s", p.paint.Dim(tree.Legend))
+	}
+}
