@@ -24,7 +24,7 @@ func open(ctx context.Context, pid int, opt cli.Options) (cli.Prober, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := engine.Open(ctx, pid, engine.Options{Budget: opt.Budget, Log: opt.Log, Guard: []string{self, "guard"}})
+	s, err := engine.Open(ctx, pid, engine.Options{Budget: opt.Budget, Log: opt.Log, Redact: opt.Redact, Guard: []string{self, "guard"}})
 	if err != nil {
 		return nil, err
 	}

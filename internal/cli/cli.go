@@ -13,6 +13,7 @@ import (
 	"os"
 
 	"github.com/sidelight-dev/sidelight/internal/probe"
+	"github.com/sidelight-dev/sidelight/internal/redact"
 	"github.com/sidelight-dev/sidelight/internal/target"
 )
 
@@ -32,8 +33,9 @@ type Prober interface {
 
 // Options is how a process is to be opened.
 type Options struct {
-	Budget float64      // share of one core that all probes together may take; 0: no limit
-	Log    *slog.Logger // what the engine does, for those who want to know; never nil
+	Budget float64       // share of one core that all probes together may take; 0: no limit
+	Log    *slog.Logger  // what the engine does, for those who want to know; never nil
+	Redact *redact.Rules // what is not shown, and where no probe goes; nil: the default rules
 }
 
 // App is the program: what it stands on, replaceable in tests.

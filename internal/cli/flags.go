@@ -62,6 +62,7 @@ func (f *probeFlags) check() error {
 type sessionFlags struct {
 	output  string
 	budget  budget
+	redact  string
 	verbose bool
 }
 
@@ -70,6 +71,8 @@ func (f *sessionFlags) add(cmd *cobra.Command) {
 	addOutput(cmd, &f.output)
 	cmd.Flags().Var(&f.budget, "budget", "what all probes of the target may take of one core, in `PERCENT`; 0: no limit")
 	cmd.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "say on standard error what is done to the target")
+	cmd.Flags().StringVar(&f.redact, "redact", "", "more rules for what is never shown, from this YAML `FILE` (docs/redaction.md)")
+	_ = cmd.MarkFlagFilename("redact", "yaml", "yml")
 	_ = cmd.RegisterFlagCompletionFunc("budget", cobra.NoFileCompletions)
 }
 

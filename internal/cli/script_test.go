@@ -62,7 +62,7 @@ func openEngine(ctx context.Context, pid int, opt Options) (Prober, error) {
 	if err != nil {
 		return nil, err
 	}
-	return engine.Open(ctx, pid, engine.Options{Budget: opt.Budget, Log: opt.Log, Guard: []string{self, guardCommand}})
+	return engine.Open(ctx, pid, engine.Options{Budget: opt.Budget, Log: opt.Log, Redact: opt.Redact, Guard: []string{self, guardCommand}})
 }
 
 // examineEngine examines builds as people's sidelight does.

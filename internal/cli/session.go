@@ -18,6 +18,9 @@ import (
 func (a *App) observe(ctx context.Context, name string, specs []probe.Spec, f *sessionFlags) error {
 	stop := catchSignals(a.Stdout)
 	defer stop.release()
+	if _, err := f.rules(); err != nil {
+		return err
+	}
 	p, err := a.Host.Resolve(name)
 	if err != nil {
 		return err
@@ -42,7 +45,11 @@ func (a *App) session(ctx context.Context, p target.Process, specs []probe.Spec,
 	if a.Open == nil {
 		return errors.New("this sidelight was built without its engine")
 	}
-	prober, err := a.Open(ctx, p.PID, Options{Budget: float64(f.budget), Log: a.logger(f.verbose)})
+	rules, err := f.rules()
+	if err != nil {
+		return err
+	}
+	prober, err := a.Open(ctx, p.PID, Options{Budget: float64(f.budget), Log: a.logger(f.verbose), Redact: rules})
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func (c *checker) length(n *expr.Call, name string) (*operand, error) {
 	if len(n.Args) != 1 {
 		return nil, c.fail(n, "", "%s takes one value", name)
 	}
-	o, err := c.value(n.Args[0])
+	o, err := c.shape(n.Args[0])
 	if err != nil {
 		return nil, err
 	}

@@ -15,8 +15,9 @@ const addOp = token.ADD
 // checker checks one expression against what is in scope at one site, and
 // turns it into nodes on the way.
 type checker struct {
-	x *expr.Expr
-	s *site
+	x     *expr.Expr
+	s     *site
+	reads program.Reads
 }
 
 func (c *checker) fail(n expr.Node, hint, format string, args ...any) *expr.Error {
@@ -43,8 +44,10 @@ func (c *checker) eval(n expr.Node) (*operand, error) {
 	case *expr.Deref:
 		return c.deref(n)
 	case *expr.Unary:
+		c.reads.Made = true
 		return c.unary(n)
 	case *expr.Binary:
+		c.reads.Made = true
 		return c.binary(n)
 	case *expr.Call:
 		return c.call(n)
@@ -142,7 +145,7 @@ func (c *checker) text(n expr.Node) string { return c.x.Src[n.Pos():n.End()] }
 func (c *checker) selector(n *expr.Selector) (*operand, error) {
 	if id, ok := n.X.(*expr.Ident); ok && !c.s.inScope(id.Name) {
 		if o := c.s.global(id.Name+"."+n.Name, n); o != nil {
-			return o, nil
+			return c.read(o.full, o), nil
 		}
 		if o := c.s.constant(id.Name+"."+n.Name, n); o != nil {
 			return o, nil
@@ -177,7 +180,12 @@ func (c *checker) field(n *expr.Selector, o *operand) (*operand, error) {
 	}
 	p := o.place
 	var err error
+	c.looksInto(o.typ)
 	for i, st := range path {
+		if i < len(path)-1 {
+			c.looksInto(st.field.Type)
+		}
+		c.read(st.field.Name, &operand{typ: st.field.Type})
 		p = within(p, st.field.Offset)
 		if st.deref && i < len(path)-1 {
 			var target *operand

@@ -89,7 +89,8 @@ func Compile(b Build, spec probe.Spec, index int, sites *locate.Result) (*progra
 	if err != nil {
 		return nil, nil, err
 	}
-	c := &compiler{b: b, src: src, failed: map[*expr.Expr]error{}, worked: map[*expr.Expr]*program.Type{}}
+	c := &compiler{b: b, src: src, failed: map[*expr.Expr]error{}, worked: map[*expr.Expr]*program.Type{},
+		reads: map[*expr.Expr]program.Reads{}}
 	p := &program.Program{
 		Index: index,
 		Log:   spec.Kind == probe.Log,
@@ -109,7 +110,10 @@ func Compile(b Build, spec probe.Spec, index int, sites *locate.Result) (*progra
 		return nil, nil, err
 	}
 	for _, x := range src.tpl.Exprs {
-		p.Values = append(p.Values, program.Value{Expr: x.Text, Type: c.worked[x]})
+		p.Values = append(p.Values, program.Value{Expr: x.Text, Type: c.worked[x], Reads: c.reads[x]})
+	}
+	if src.cond != nil {
+		p.Asks = c.reads[src.cond]
 	}
 	return p, c.issues, nil
 }
@@ -122,6 +126,7 @@ type compiler struct {
 	failed map[*expr.Expr]error         // the first error of each expression
 	worked map[*expr.Expr]*program.Type // expressions that were right at some site
 	near   nearby
+	reads  map[*expr.Expr]program.Reads // what they read, all sites together
 }
 
 // mistake is the error of an expression that is wrong at every site.
@@ -181,12 +186,13 @@ func (c *compiler) site(at locate.Site) *program.Site {
 // evaluated there.
 func (c *compiler) condition(s *site) (n *program.Node, ok bool) {
 	x := c.src.cond
-	o, err := (&checker{x, s}).condition()
+	ch := &checker{x: x, s: s}
+	o, err := ch.condition()
 	if err != nil {
 		c.wrong(s, x, err, "the condition is not evaluated there, and the site takes no probe")
 		return nil, false
 	}
-	c.worked[x] = typeBool
+	c.works(x, typeBool, ch.reads)
 	if o.constant() {
 		if constant.BoolVal(o.val) {
 			return nil, true
@@ -219,15 +225,13 @@ func (c *checker) condition() (*operand, error) {
 // value compiles one expression of the message at a site.
 func (c *compiler) value(s *site, x *expr.Expr, r *recorder) program.Capture {
 	s.lost = nil
-	ch := &checker{x, s}
+	ch := &checker{x: x, s: s}
 	o, err := ch.value(x.Root)
 	if err != nil {
 		c.wrong(s, x, err, "the value is unreadable there")
 		return program.Capture{Unreadable: firstLine(err)}
 	}
-	if c.worked[x] == nil {
-		c.worked[x] = o.typ
-	}
+	c.works(x, o.typ, ch.reads)
 	shape := r.capture(o)
 	why := ""
 	if shape.Form == program.FormUnreadable {

@@ -15,10 +15,10 @@ import (
 // package, or a predeclared name.
 func (c *checker) ident(n *expr.Ident) (*operand, error) {
 	if v := c.s.variable(n.Name); v != nil {
-		return &operand{node: n, typ: v.typ, place: v.place}, nil
+		return c.read(v.name, &operand{node: n, typ: v.typ, place: v.place}), nil
 	}
 	if o := c.s.own(n.Name, n); o != nil {
-		return o, nil
+		return c.read(o.full, o), nil
 	}
 	switch n.Name {
 	case "true", "false":

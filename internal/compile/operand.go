@@ -16,9 +16,10 @@ type operand struct {
 	typ     *program.Type  // nil: an untyped constant or nil itself
 	val     constant.Value // of a constant
 	isNil   bool
-	char    bool  // an untyped constant written as a character
-	untyped bool  // a comparison's result: any boolean type fits
-	place   place // of what is no constant
+	char    bool   // an untyped constant written as a character
+	untyped bool   // a comparison's result: any boolean type fits
+	place   place  // of what is no constant
+	full    string // of a package's variable: its name with the path
 }
 
 func (o *operand) constant() bool { return o.val != nil }

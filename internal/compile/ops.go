@@ -67,6 +67,7 @@ func (c *checker) constUnary(n *expr.Unary, o *operand) (*operand, error) {
 
 // binary is X Op Y.
 func (c *checker) binary(n *expr.Binary) (*operand, error) {
+	before := len(c.reads.Names)
 	x, err := c.eval(n.X)
 	if err != nil {
 		return nil, err
@@ -74,6 +75,9 @@ func (c *checker) binary(n *expr.Binary) (*operand, error) {
 	y, err := c.eval(n.Y)
 	if err != nil {
 		return nil, err
+	}
+	if isNothing(x) || isNothing(y) {
+		c.reads.Names = c.reads.Names[:before] // whether there is a value tells none of it
 	}
 	switch n.Op {
 	case token.SHL, token.SHR:

@@ -173,7 +173,7 @@ func (s *site) global(name string, n expr.Node) *operand {
 		return nil
 	}
 	at := &program.Node{Op: program.OpAddr, Type: program.U64, Imm: int64(g.Addr)}
-	return &operand{node: n, typ: g.Type, place: memory{at}}
+	return &operand{node: n, typ: g.Type, place: memory{at}, full: g.Name}
 }
 
 // packageVars are the names of the variables of the packages of that name or

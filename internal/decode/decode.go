@@ -15,6 +15,7 @@ import (
 
 	"github.com/sidelight-dev/sidelight/internal/probe"
 	"github.com/sidelight-dev/sidelight/internal/program"
+	"github.com/sidelight-dev/sidelight/internal/redact"
 	"github.com/sidelight-dev/sidelight/internal/ring"
 )
 
@@ -27,6 +28,7 @@ type Config struct {
 	Type      func(off uint64) *program.Type // the type whose *_type lies off bytes from TypesBase
 	Function  func(pc uint64) string         // name of the function at a linked address, "" unknown
 	Time      func(tsc uint64) time.Time     // when the time-stamp counter had that value
+	Redact    *redact.Rules                  // what is not shown; nil: the default rules
 }
 
 // Decoder turns the records of one session into hits. It is not for concurrent
@@ -114,13 +116,13 @@ func (d *Decoder) values(p *program.Program, site *program.Site, slots []slot) [
 	b := builder{cfg: &d.cfg, site: site, slots: slots}
 	values := make([]probe.NamedValue, len(p.Values))
 	for i, v := range p.Values {
-		values[i] = probe.NamedValue{Name: v.Expr, Value: probe.Why("not captured")}
+		values[i] = probe.NamedValue{Name: d.cfg.Redact.Source(v.Expr), Value: probe.Why("not captured")}
 		if i < len(site.Captures) {
 			c := &site.Captures[i]
 			if c.Unreadable != "" {
-				values[i].Value = probe.Why(c.Unreadable)
+				values[i].Value = probe.Why(d.cfg.Redact.Told(v.Expr, c.Unreadable))
 			} else {
-				values[i].Value = b.value(&c.Shape, maxDepth)
+				values[i].Value = d.cfg.Redact.Read(v.Reads, b.value(&c.Shape, maxDepth))
 			}
 		}
 	}

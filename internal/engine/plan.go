@@ -13,6 +13,7 @@ import (
 	"github.com/sidelight-dev/sidelight/internal/patch"
 	"github.com/sidelight-dev/sidelight/internal/probe"
 	"github.com/sidelight-dev/sidelight/internal/program"
+	"github.com/sidelight-dev/sidelight/internal/redact"
 )
 
 // plan is all that an installation will do, worked out before the target is
@@ -63,6 +64,7 @@ func (e *MistakeError) ProbeID() string { return e.Probe }
 // planner makes plans for one build.
 type planner struct {
 	build  *debuginfo.Build
+	redact *redact.Rules
 	graphs map[*debuginfo.Func]*function
 }
 
@@ -110,12 +112,21 @@ func (p *planner) probe(index int, spec probe.Spec) (*planned, error) {
 		return nil, err
 	}
 	pl.issues = append(pl.issues, where.Issues...)
+	if p.blocked(pl, where); len(where.Sites) == 0 {
+		return pl, nil
+	}
 	prog, issues, err := compile.Compile(p.build, spec, index, where)
 	if err != nil {
-		return nil, err
+		return nil, p.untold(err)
+	}
+	for _, i := range issues {
+		pl.issue(i.Code, p.told(spec, i.Message))
+	}
+	if rule, refused := p.redact.Refuses(prog.Asks.Names, prog.Asks.Types); refused {
+		pl.issue(probe.IssueRefusedCode, fmt.Sprintf("%s: the rules of --redact block the %s: a condition may not ask for its values", spec.At, rule))
+		return pl, nil
 	}
 	pl.program = prog
-	pl.issues = append(pl.issues, issues...)
 	return pl, nil
 }
 

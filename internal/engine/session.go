@@ -25,6 +25,7 @@ import (
 	"github.com/sidelight-dev/sidelight/internal/inject"
 	"github.com/sidelight-dev/sidelight/internal/probe"
 	"github.com/sidelight-dev/sidelight/internal/program"
+	"github.com/sidelight-dev/sidelight/internal/redact"
 )
 
 // DefaultBudget is the share of one core that all probes of a target together
@@ -33,9 +34,10 @@ const DefaultBudget = 0.01
 
 // Options is how a process is to be observed.
 type Options struct {
-	Budget float64      // share of one core; 0: no limit
-	Log    *slog.Logger // what is done and found; nil: nowhere
-	Guard  []string     // command that runs Guard with the arguments that follow it; nil: no guard
+	Budget float64       // share of one core; 0: no limit
+	Log    *slog.Logger  // what is done and found; nil: nowhere
+	Guard  []string      // command that runs Guard with the arguments that follow it; nil: no guard
+	Redact *redact.Rules // what is not shown, and where no probe goes; nil: the default rules
 }
 
 // Session is the work on one process: its probes, from installation to the last
@@ -110,7 +112,9 @@ func (s *Session) Install(ctx context.Context, specs []probe.Spec) (*probe.Ready
 	if err := s.checkClock(specs); err != nil {
 		return nil, err
 	}
-	plan, err := newPlanner(s.build).plan(specs)
+	planner := newPlanner(s.build)
+	planner.redact = s.opt.Redact
+	plan, err := planner.plan(specs)
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +160,8 @@ func (s *Session) decoder(p *plan) *decode.Decoder {
 			}
 			return ""
 		},
-		Time: s.clock.At,
+		Time:   s.clock.At,
+		Redact: s.opt.Redact,
 	}
 	var programs []*program.Program
 	for _, pl := range p.probes {

@@ -12,7 +12,7 @@ import (
 
 // MarshalJSON writes the value as the output contract has it: scalars plain
 // and exact, a struct as an object, a list as an array; {"unreadable":why} for
-// what could not be read, {"value":…,"len":N,"truncated":true} for what was
+// what could not be read, {"redacted":rule} for what is not to be shown, {"value":…,"len":N,"truncated":true} for what was
 // cut, {"base64":…} for bytes that are no UTF-8, strings for NaN and infinities.
 func (v Value) MarshalJSON() ([]byte, error) { return v.AppendJSON(nil), nil }
 
@@ -52,6 +52,8 @@ func (v Value) AppendJSON(b []byte) []byte {
 			return appendText(b, v.Text)
 		}
 		return fmt.Appendf(b, `"0x%x"`, v.Uint)
+	case Redacted:
+		return append(appendText(append(b, `{"redacted":`...), v.Text), '}')
 	}
 	b = appendText(append(b, `{"unreadable":`...), v.Text)
 	return append(b, '}')

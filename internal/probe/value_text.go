@@ -62,6 +62,8 @@ func (v Value) inner() string {
 			return Escape(v.Text)
 		}
 		return fmt.Sprintf("func(0x%x)", v.Uint)
+	case Redacted:
+		return "[redacted: " + Escape(v.Text) + "]"
 	}
 	return "<" + Escape(v.Text) + ">"
 }

@@ -16,6 +16,7 @@ type Program struct {
 	Limit  int64 // hits after which it is exhausted; 0 none
 	Rate   int64 // emitted hits a second; 0 no limit
 	Values []Value
+	Asks   Reads    // what the condition reads
 	Text   []string // literal texts around the values: len(Parts)+1
 	Parts  []int    // for each hole in the template, the index in Values
 	Sites  []Site
@@ -25,8 +26,16 @@ type Program struct {
 // Value is one expression of the template: every site has the same values in
 // the same order; Site.Captures says how each is recorded there.
 type Value struct {
-	Expr string // as written
-	Type *Type
+	Expr  string // as written
+	Type  *Type
+	Reads Reads
+}
+
+// Reads is what an expression reads, for those who must not show all of it.
+type Reads struct {
+	Names []string // variables, fields and constant keys on the way; a package's variable with its path
+	Types []string // declared types that it looks into
+	Made  bool     // the value is made of what was read, and is none of it itself
 }
 
 // Site is one machine address and what happens there.
