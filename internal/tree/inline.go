@@ -28,6 +28,7 @@ func Clip(s string, columns int) string {
 // Short is a name of Go without the directories of import paths, as Go itself
 // prints types: *shop.Order for *example.com/acme/shop.Order.
 func Short(name string) string {
+	name = probe.Escape(name)
 	var b strings.Builder
 	start := 0 // of the path that is being read
 	for i, r := range name {
@@ -40,7 +41,7 @@ func Short(name string) string {
 		}
 	}
 	b.WriteString(name[start:])
-	return probe.Escape(b.String())
+	return b.String()
 }
 
 func inPath(r rune) bool {
