@@ -38,11 +38,12 @@ type Build interface {
 	TypeByName(name string) *program.Type
 	TypesBase() uint64
 	CFA(pc uint64) (program.CFA, error)
+	Implementations(t *program.Type) []*program.Type
 }
 
 // Error is a mistake in a probe; Err, an *expr.Error, marks the place.
 type Error struct {
-	Part string // "condition" or "message"
+	Part string // "condition", "message" or "watch"
 	Err  error
 }
 
@@ -60,8 +61,9 @@ func Check(spec probe.Spec) error {
 
 // source is a probe's parsed text.
 type source struct {
-	cond *expr.Expr // nil: none
-	tpl  *expr.Template
+	cond    *expr.Expr // nil: none
+	tpl     *expr.Template
+	watches []*expr.Expr
 }
 
 func parse(spec probe.Spec) (*source, error) {
@@ -76,6 +78,13 @@ func parse(spec probe.Spec) (*source, error) {
 		if src.tpl, err = expr.ParseTemplate(spec.Message); err != nil {
 			return nil, &Error{"message", err}
 		}
+	}
+	for _, text := range spec.Watch {
+		x, err := expr.Parse(text)
+		if err != nil {
+			return nil, &Error{"watch", err}
+		}
+		src.watches = append(src.watches, x)
 	}
 	return src, nil
 }
@@ -93,13 +102,17 @@ func Compile(b Build, spec probe.Spec, index int, sites *locate.Result) (*progra
 		reads: map[*expr.Expr]program.Reads{}}
 	p := &program.Program{
 		Index: index,
-		Log:   spec.Kind == probe.Log,
+		Log:   spec.Kind == probe.Log || spec.Kind == probe.Snapshot,
 		Limit: spec.Limit,
 		Text:  src.tpl.Text,
 		Parts: src.tpl.Holes,
 	}
 	if p.Log {
 		p.Rate = spec.Rate
+	}
+	if spec.Kind == probe.Snapshot {
+		p.Image = newImage(spec.Bounds, c.sizeOf("runtime.g"))
+		c.d = newDescriber(b, p.Image)
 	}
 	for _, at := range sites.Sites {
 		if s := c.site(at); s != nil {
@@ -108,6 +121,9 @@ func Compile(b Build, spec probe.Spec, index int, sites *locate.Result) (*progra
 	}
 	if err := c.mistake(); err != nil {
 		return nil, nil, err
+	}
+	if c.d != nil {
+		c.d.finish()
 	}
 	for _, x := range src.tpl.Exprs {
 		p.Values = append(p.Values, program.Value{Expr: x.Text, Type: c.worked[x], Reads: c.reads[x]})
@@ -127,6 +143,15 @@ type compiler struct {
 	worked map[*expr.Expr]*program.Type // expressions that were right at some site
 	near   nearby
 	reads  map[*expr.Expr]program.Reads // what they read, all sites together
+	d      *describer                   // of a snapshot
+}
+
+// sizeOf is the size of a type by name, 0 if the build does not have it.
+func (c *compiler) sizeOf(name string) int64 {
+	if t := c.b.TypeByName(name); t != nil {
+		return t.Size
+	}
+	return 0
 }
 
 // mistake is the error of an expression that is wrong at every site.
@@ -137,6 +162,11 @@ func (c *compiler) mistake() error {
 	for _, x := range c.src.tpl.Exprs {
 		if c.failed[x] != nil && c.worked[x] == nil {
 			return &Error{"message", c.failed[x]}
+		}
+	}
+	for _, x := range c.src.watches {
+		if c.failed[x] != nil && c.worked[x] == nil {
+			return &Error{"watch", c.failed[x]}
 		}
 	}
 	return nil
@@ -171,6 +201,9 @@ func (c *compiler) site(at locate.Site) *program.Site {
 		return nil
 	}
 	out.Slots = r.slots
+	if c.d != nil {
+		c.image(s, at, out, c.d)
+	}
 	cfa, err := c.b.CFA(at.PC)
 	if err != nil {
 		if usesCFA(out) {

@@ -220,3 +220,5 @@ func (w *world) runtimeType(off uint64) *program.Type {
 	}
 	return nil
 }
+
+func (w *world) Implementations(*program.Type) []*program.Type { return nil }

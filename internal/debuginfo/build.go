@@ -39,6 +39,9 @@ type Build struct {
 	trees  treeCache
 	rt     onceErr[*Runtime]
 	base   onceErr[uint64] // runtime.types
+
+	itabNames onceErr[map[string][]string]
+	anyTypes  onceErr[[]string]
 }
 
 // onceErr computes a value once.

@@ -38,5 +38,6 @@ type Var struct {
 	// DerefOff bytes behind it, because it escapes or is shared with a closure.
 	Indirect bool
 	DerefOff int64
-	Dict     int // 1 + the index of its true type in the generic function's dictionary; 0: Type is true
+	Static   []byte // of a watched constant: its bytes, or its text
+	Dict     int    // 1 + the index of its true type in the generic function's dictionary; 0: Type is true
 }
