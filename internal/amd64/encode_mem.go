@@ -66,6 +66,16 @@ func (m Mem) Indexed(index Reg) Mem {
 	return m
 }
 
+// Scaled is [base+index+disp] with the index times scale.
+func (m Mem) Scaled(scale uint8) Mem {
+	m.scale = scale
+	if m.kind != memIndex {
+		m.scale = 0 // refused when it is encoded
+		m.kind = memIndex
+	}
+	return m
+}
+
 // op is the fixed part of an instruction: mandatory prefix, REX.W, opcode.
 type op struct {
 	prefix byte // 0x66, 0xF2, 0xF3 or 0

@@ -34,6 +34,7 @@ type gen struct {
 	pool     []amd64.Reg // registers for evaluation; pool[i:] is free at depth i
 	fail     func(program.Status) amd64.Label
 	usesX    bool // X15 is not zero any more
+	agg      adding
 
 	fixups []pending
 	later  []func() // code off the straight way, emitted behind it
@@ -72,7 +73,7 @@ func newGen(env Env, s *program.Site, live Live, at uint64, frame int32) *gen {
 	for i := range g.home {
 		g.home[i] = -1
 	}
-	walkSite(s, env.Log, func(n *program.Node) {
+	walkSite(s, env, func(n *program.Node) {
 		switch n.Op {
 		case program.OpReg:
 			g.refs |= amd64.Regs(n.Reg)
@@ -174,10 +175,13 @@ func (g *gen) body() {
 	g.env.asked(a, g.restore)
 	g.findBlock()
 	g.condition()
-	if g.env.Log {
+	switch {
+	case g.env.Log:
 		g.log()
-	} else {
-		a.OpMemImm(amd64.ADD, g.count(ring.CounterEmitted), 1, 8)
+	case g.env.aggregating():
+		g.aggregate()
+	default:
+		g.hit()
 	}
 	a.Bind(g.done)
 	a.OpMemImm(amd64.CMP, g.count(ring.CounterTick), 0, 1)
@@ -204,7 +208,7 @@ func (g *gen) lockedCount(word int) { g.a.LockOpImm(amd64.ADD, g.count(word), 1,
 func (g *gen) open() []amd64.Reg {
 	var saved []amd64.Reg
 	want := 1
-	if g.site.Cond != nil {
+	if g.decides() {
 		want = max(1, need(g.site.Cond))
 	}
 	if !g.live.FlagsDead {
@@ -259,14 +263,14 @@ func (g *gen) findBlock() {
 		a.Jmp(started)
 	}))
 	a.Bind(started)
-	if g.site.Cond != nil {
+	if g.decides() {
 		a.OpMemImm(amd64.ADD, g.count(ring.CounterPasses), 1, 8)
 	}
 	a.Bind(evaluate)
 	g.cold(func() {
 		a.Bind(alone)
 		a.Lea(g.block, amd64.AtAddr(g.env.sharedBlock()))
-		if g.site.Cond != nil {
+		if g.decides() {
 			g.lockedCount(ring.CounterPasses)
 		}
 		a.Jmp(evaluate)
@@ -312,10 +316,14 @@ func (g *gen) ifShared(l amd64.Label) {
 	g.a.Jcc(amd64.CondE, l)
 }
 
+// decides tells whether the condition is decided before anything else: one on a
+// duration is decided where that is known.
+func (g *gen) decides() bool { return g.site.Cond != nil && !g.site.Role.Ends() }
+
 // condition goes on if the condition holds, and in a block of its own.
 func (g *gen) condition() {
 	a := g.a
-	if g.site.Cond != nil {
+	if g.decides() {
 		bad := g.coldLabel(func() {
 			g.lockedCount(ring.CounterErrors)
 			a.Jmp(g.done)
@@ -330,9 +338,9 @@ func (g *gen) condition() {
 }
 
 // unheard is the counter of a hit that has no block of its own: a count needs
-// none, a log has nowhere to write.
+// none, a log has nowhere to write, and an aggregate nowhere to add.
 func (g *gen) unheard() int {
-	if g.env.Log {
+	if g.env.Log || g.env.aggregating() {
 		return ring.CounterDropped
 	}
 	return ring.CounterEmitted
@@ -365,7 +373,7 @@ func (g *gen) fits(r amd64.Reg, quiet amd64.Label, leave func()) {
 	a.OpLoad(amd64.CMP, r, amd64.At(amd64.R14, int32(g.env.RT.GStackLo)), 8)
 	a.Jcc(amd64.CondB, g.coldLabel(func() {
 		g.env.asked(a, quiet)
-		if g.site.Cond != nil {
+		if g.decides() {
 			a.LockOpImm(amd64.ADD, g.env.sharedCounter(ring.CounterPasses), 1, 8)
 			a.LockOpImm(amd64.ADD, g.env.sharedCounter(ring.CounterErrors), 1, 8)
 		} else {

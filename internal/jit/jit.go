@@ -43,6 +43,7 @@ type Offsets struct {
 	GM           int64 // g.m
 	GGoid        int64 // g.goid
 	GStackLo     int64 // g.stack.lo
+	GStackHi     int64 // g.stack.hi
 	GStackguard0 int64 // g.stackguard0
 	MP           int64 // m.p
 	PID          int64 // p.id
@@ -64,6 +65,8 @@ type Env struct {
 	Chosen  bool  // log: only some hits are meant, by After and Every
 	After   int64 // so many hits are passed over first
 	Every   int64 // of the others, every so manyth is meant; 0: each
+
+	Agg *Aggregation // what is added up in the target; nil: nothing but hits
 }
 
 // Live is what is known at a site before its instruction. The zero value is
@@ -98,7 +101,7 @@ func Body(env Env, s *program.Site, live Live, at uint64) (Code, error) {
 	live.FreeRegs &^= reserved
 	var code Code
 	var err error
-	if !env.Log && s.Cond == nil {
+	if !env.Log && s.Cond == nil && !env.aggregating() {
 		code, err = counter(env, live, at)
 	} else {
 		code, err = full(env, s, live, at)
@@ -115,7 +118,7 @@ func check(env Env, s *program.Site) error {
 	}
 	nodes := 0
 	count := func(*program.Node) { nodes++ }
-	walkSite(s, env.Log, count)
+	walkSite(s, env, count)
 	if nodes > maxNodes {
 		return fmt.Errorf("expressions of %d operations; at most %d", nodes, maxNodes)
 	}
@@ -129,9 +132,16 @@ func check(env Env, s *program.Site) error {
 const maxNodes = 2048
 
 // walkSite calls f for every node that a body of s evaluates.
-func walkSite(s *program.Site, log bool, f func(*program.Node)) {
+func walkSite(s *program.Site, env Env, f func(*program.Node)) {
 	walk(s.Cond, f)
-	if !log {
+	if env.aggregating() {
+		walk(s.Value, f)
+		if s.Key != nil {
+			walk(s.Key.Node, f)
+			walk(s.Key.Len, f)
+		}
+	}
+	if !env.Log {
 		return
 	}
 	for i := range s.Slots {

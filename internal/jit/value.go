@@ -122,6 +122,8 @@ func (g *gen) eval(n *program.Node, i int) {
 		g.index(n, i)
 	case program.OpGoid:
 		a.Load(r, amd64.At(amd64.R14, int32(g.env.RT.GGoid)), 8)
+	case program.OpDuration:
+		g.duration(r)
 	case program.OpNeg, program.OpCom, program.OpNot, program.OpConv:
 		g.eval(n.X, i)
 		g.unary(n, r)

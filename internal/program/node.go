@@ -48,15 +48,16 @@ type Op uint8
 // The operations. X, Y, Z are the operands; Type is the type of the result
 // unless it says otherwise. Integer arithmetic wraps as Go's does in Type.
 const (
-	OpConst  Op = iota // Imm (bits of Type: sign- or zero-extended; F64 bits, F32 bits in the low half)
-	OpReg              // general register Reg at the site, low Type.Size bytes
-	OpXReg             // vector register Imm (0 … 15), low F32 or F64
-	OpCFA              // canonical frame address + Imm; U64
-	OpAddr             // linked address Imm plus the slide; U64
-	OpLoad             // memory of Type at address X + Imm; StatusFault if it cannot be read
-	OpNonNil           // X (U64); StatusNil if it is below 4096
-	OpIndex            // X (I64) if 0 ≤ X < Y (I64), else StatusRange; result I64
-	OpGoid             // goroutine id; U64
+	OpConst    Op = iota // Imm (bits of Type: sign- or zero-extended; F64 bits, F32 bits in the low half)
+	OpReg                // general register Reg at the site, low Type.Size bytes
+	OpXReg               // vector register Imm (0 … 15), low F32 or F64
+	OpCFA                // canonical frame address + Imm; U64
+	OpAddr               // linked address Imm plus the slide; U64
+	OpLoad               // memory of Type at address X + Imm; StatusFault if it cannot be read
+	OpNonNil             // X (U64); StatusNil if it is below 4096
+	OpIndex              // X (I64) if 0 ≤ X < Y (I64), else StatusRange; result I64
+	OpGoid               // goroutine id; U64
+	OpDuration           // at a RoleStop: nanoseconds since its RoleStart; I64
 
 	OpAdd // X + Y, both of Type; likewise below
 	OpSub

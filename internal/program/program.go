@@ -21,6 +21,8 @@ type Program struct {
 	Parts  []int    // for each hole in the template, the index in Values
 	Sites  []Site
 	Image  *Image // of a snapshot: what each hit copies besides; nil for other kinds
+
+	Aggregate *Aggregate // what is added up in the target; nil: nothing but hits
 }
 
 // Value is one expression of the template: every site has the same values in
@@ -52,6 +54,11 @@ type Site struct {
 	Watches  []Var  // of a snapshot: its expressions, in order; Name is the text
 	Dict     *Var   // of a snapshot in a generic function: the pointer to its dictionary; nil: none, or not known where
 	Roots    []Root // of a snapshot, in the order of their importance; its slots are scalars and blocks only
+
+	Role    Role  // of an aggregate
+	Inlined bool  // RoleStart, RoleStop: of a copy inside another function's frame
+	Value   *Node // of an aggregate: the number; nil: none, or a time
+	Key     *Key  // of an aggregate by key; at a RoleStart where there are pairs
 }
 
 // CFA is the rule for the canonical frame address at a site: register + offset.

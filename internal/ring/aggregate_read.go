@@ -1,0 +1,36 @@
+package ring
+
+import (
+	"encoding/binary"
+	"sync/atomic"
+	"unsafe"
+)
+
+// Numbers are the words of a distribution. Sum, Carry, Min, Max and Last are as
+// Dist… says.
+type Numbers struct {
+	Count, Sum, Carry, Min, Max, Last                uint64
+	Zero, Under, Over, NaN, Inf, Unreadable, LastTSC uint64
+}
+
+// WordAt is a word that the target changes while it is read.
+func WordAt(mem []byte, off uint64) uint64 {
+	return atomic.LoadUint64((*uint64)(unsafe.Pointer(&mem[off])))
+}
+
+// NumbersAt reads the words of the distribution at off of a region.
+func NumbersAt(mem []byte, off uint64) Numbers {
+	at := func(word uint64) uint64 { return WordAt(mem, off+word) }
+	return Numbers{
+		Count: at(DistCount), Sum: at(DistSum), Carry: at(DistCarry), Min: at(DistMin), Max: at(DistMax), Last: at(DistLast),
+		Zero: at(DistZero), Under: at(DistUnder), Over: at(DistOver), NaN: at(DistNaN), Inf: at(DistInf),
+		Unreadable: at(DistUnreadable), LastTSC: at(DistLastTSC),
+	}
+}
+
+// Prepare writes into a fresh region what probes find there: the boundaries.
+func (a *Aggregates) Prepare(mem []byte) {
+	for i, b := range boundaries {
+		binary.LittleEndian.PutUint64(mem[8*i:], b)
+	}
+}
