@@ -4,12 +4,13 @@ package jit
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/rand"
 	"reflect"
 	"testing"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
-	"unsafe"
 
 	"github.com/sidelight-dev/sidelight/internal/amd64"
 	"github.com/sidelight-dev/sidelight/internal/interp"
@@ -231,6 +232,27 @@ func TestKeysWithoutBound(t *testing.T) {
 	}
 	if total != 5000 || keys > ring.KeysMax || keys < ring.KeysMax-1 {
 		t.Errorf("%d hits of %d keys", total, keys)
+	}
+}
+
+// BenchmarkPairs is a call's start and stop.
+func BenchmarkPairs(b *testing.B) {
+	for name, live := range map[string]Live{"free": {FlagsDead: true, StackProven: true}, "flags": {StackProven: true}} {
+		for _, by := range []bool{false, true} {
+			b.Run(fmt.Sprintf("%s/by=%v", name, by), func(b *testing.B) {
+				r := newRig(b, 4)
+				cfa := program.CFA{Reg: amd64.RSP, Offset: 8}
+				what := &program.Aggregate{Hist: true, Number: program.F64, Pair: true, Frames: true}
+				start := &program.Site{Role: program.RoleStart, CFA: cfa}
+				if by {
+					start.Key = &program.Key{Node: reg(program.I64, amd64.R8)}
+					what.By = start.Key
+				}
+				mem := r.region(what)
+				defer unix.Munmap(mem)
+				r.passes2(b, start, &program.Site{Role: program.RoleStop, CFA: cfa}, live)
+			})
+		}
 	}
 }
 

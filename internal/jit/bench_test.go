@@ -11,8 +11,8 @@ import (
 	"github.com/sidelight-dev/sidelight/internal/ring"
 )
 
-// loop places n passes of a small function call with a body in it; nil is none.
-func (r *rig) loop(n uint64, s *program.Site, live Live) {
+// loop places n passes of a small function call with bodies in it; nil is none.
+func (r *rig) loop(n uint64, s, last *program.Site, live Live) {
 	r.assemble(func(a *amd64.Asm) {
 		fn, start := a.NewLabel(), a.NewLabel()
 		a.Jmp(start)
@@ -26,6 +26,13 @@ func (r *rig) loop(n uint64, s *program.Site, live Live) {
 			a.Bytes(code.Bytes...)
 		}
 		a.Imul(amd64.RBX, amd64.RBX, 8)
+		if last != nil {
+			code, err := Body(r.env, last, live, a.PC())
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			a.Bytes(code.Bytes...)
+		}
 		a.Ret()
 		a.Align(64, 0xCC)
 		a.Bind(start)
@@ -42,9 +49,12 @@ func (r *rig) loop(n uint64, s *program.Site, live Live) {
 	})
 }
 
-func (r *rig) passes(b *testing.B, s *program.Site, live Live) {
+func (r *rig) passes(b *testing.B, s *program.Site, live Live) { r.passes2(b, s, nil, live) }
+
+// passes2 measures calls with one body at the start and another at the end.
+func (r *rig) passes2(b *testing.B, s, last *program.Site, live Live) {
 	const n = 50000
-	r.loop(n, s, live)
+	r.loop(n, s, last, live)
 	in := r.start()
 	in.Regs[amd64.RDI], in.Regs[amd64.RSI], in.Regs[amd64.R8] = r.base+rigHeap, r.base+rigHeap+64, 20
 	r.encode(r.mem[rigState+stateIn:], in)

@@ -48,7 +48,7 @@ const (
 	rigOwner         = 0x80FFEE42 // the top bit is set: a sign-extended compare must still hold
 )
 
-var rigOffsets = Offsets{GM: 48, GGoid: 152, GStackLo: 0, GStackguard0: 16, MP: 200, PID: 8}
+var rigOffsets = Offsets{GM: 48, GGoid: 152, GStackLo: 0, GStackHi: 8, GStackguard0: 16, MP: 200, PID: 8}
 
 func newRig(t testing.TB, ps int) *rig {
 	t.Helper()
@@ -73,6 +73,7 @@ func newRig(t testing.TB, ps int) *rig {
 	r.put(rigG+int(rigOffsets.GM), r.base+rigM)
 	r.put(rigG+int(rigOffsets.GGoid), 77)
 	r.put(rigG+int(rigOffsets.GStackLo), r.base+stackLo)
+	r.put(rigG+int(rigOffsets.GStackHi), r.base+stackTop+4096)
 	r.put(rigG+int(rigOffsets.GStackguard0), r.base+stackLo+928)
 	r.put(rigM+int(rigOffsets.MP), r.base+rigP)
 	r.onP(1)
