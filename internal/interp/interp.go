@@ -21,6 +21,10 @@ type State struct {
 	CFA   program.CFA
 	Slide uint64
 	Goid  uint64
+
+	Image   *program.Image // of a snapshot
+	StackHi uint64         // of a snapshot: where the goroutine's stack ends
+
 	// Mem is n bytes of memory, or nil if any of them cannot be read.
 	Mem func(addr uint64, n int) []byte
 

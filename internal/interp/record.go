@@ -33,7 +33,8 @@ func (s *State) Condition(site *program.Site) Outcome {
 }
 
 // Record is the record of a hit at site number i of probe p. The fixed part of a
-// slot whose status is not StatusOK is zero here, and anything in a real one.
+// slot whose status is not StatusOK is zero here, and anything in a real one. With
+// an Image, that of the snapshot follows, its clock zero.
 func (s *State) Record(site *program.Site, p, i int, tsc uint64) []byte {
 	rec := make([]byte, ring.RecordHeader, 256)
 	binary.LittleEndian.PutUint16(rec[ring.RecordProbe:], uint16(p))
@@ -47,6 +48,9 @@ func (s *State) Record(site *program.Site, p, i int, tsc uint64) []byte {
 		fixed, variable = append(fixed, f...), append(variable, v...)
 	}
 	rec = append(append(pad(rec), fixed...), variable...)
+	if s.Image != nil {
+		rec = append(rec, s.image(site, rec)...)
+	}
 	binary.LittleEndian.PutUint32(rec, uint32(len(rec)))
 	return rec
 }
@@ -58,13 +62,17 @@ func pad(b []byte) []byte {
 	return b
 }
 
+// fixedSize is the size of the fixed part of a slot, padded.
+func fixedSize(slot *program.Slot) int64 {
+	if slot.Kind == program.SlotBlock {
+		return pad8(slot.Size)
+	}
+	return 8
+}
+
 // slot is the fixed and the variable part of a slot, both padded.
 func (s *State) slot(slot *program.Slot) (fixed, variable []byte, st program.Status) {
-	size := int64(8)
-	if slot.Kind == program.SlotBlock {
-		size = slot.Size
-	}
-	fixed = pad(make([]byte, size))
+	fixed = make([]byte, fixedSize(slot))
 	if g := slot.Guard; g != nil {
 		if v, st := s.Eval(g); st != program.StatusOK || v == 0 {
 			return fixed, nil, program.StatusAbsent

@@ -42,6 +42,18 @@ func newRecord(s *program.Site) record {
 	return r
 }
 
+// record is the layout of the records of a site, with the image of a snapshot.
+func (e Env) record(s *program.Site) record {
+	r := newRecord(s)
+	if e.Image != nil {
+		r.most += e.Image.Bytes &^ 7
+	}
+	return r
+}
+
+// sized tells whether all records have the same size.
+func (g *gen) sized() bool { return g.rec.texts == 0 && g.env.Image == nil }
+
 // log records the hit, unless it may not: then it is suppressed or dropped.
 func (g *gen) log() {
 	a := g.a
@@ -68,6 +80,9 @@ func (g *gen) log() {
 	g.pay(spent)
 	g.header()
 	end := g.values()
+	if g.env.Image != nil {
+		end = g.image()
+	}
 	g.publish(position, end)
 	a.OpMemImm(amd64.ADD, g.count(ring.CounterEmitted), 1, 8)
 	back := a.Here()
@@ -280,7 +295,7 @@ func (g *gen) guard(i int, next amd64.Label) {
 // publish gives the record to the tool.
 func (g *gen) publish(position, end amd64.Mem) {
 	a, r := g.a, g.pool[0]
-	if g.rec.texts == 0 {
+	if g.sized() {
 		a.StoreImm(amd64.At(g.out, 0), g.rec.most, 4)
 		a.Load(r, position, 8)
 		a.OpImm(amd64.ADD, r, g.rec.most, 8)

@@ -119,7 +119,7 @@ func (c *counting) sample() {
 	env.processor(a, amd64.RCX, done)
 	a.OpLoad(amd64.ADD, amd64.RCX, amd64.AtLabel(c.base), 8)
 	a.OpMemImm(amd64.ADD, amd64.At(amd64.RCX, ring.CounterEmitted), 0, 8)
-	stopClock(a, amd64.RBX, done)
+	stopClock(a, amd64.RBX, interrupted, done)
 	a.OpStore(amd64.ADD, amd64.At(amd64.RCX, ring.CounterCycles), amd64.RBX, 8)
 	a.OpMemImm(amd64.ADD, amd64.At(amd64.RCX, ring.CounterSamples), 1, 8)
 	a.Bind(done)
@@ -143,15 +143,19 @@ func startClock(a *amd64.Asm, acc amd64.Reg) {
 // processor meanwhile, and one such sample would outweigh thousands.
 const interrupted = 1 << 16
 
+// interruptedImage is likewise for a snapshot, whose largest take a few hundred
+// thousand.
+const interruptedImage = 1 << 22
+
 // stopClock makes acc the cycles since startClock less those of one reading, at
-// least 0; or jumps to discard. RAX and RDX are lost.
-func stopClock(a *amd64.Asm, acc amd64.Reg, discard amd64.Label) {
+// least 0; or jumps to discard if they are more than most. RAX and RDX are lost.
+func stopClock(a *amd64.Asm, acc amd64.Reg, most int64, discard amd64.Label) {
 	positive := a.NewLabel()
 	a.Rdtsc()
 	a.Op(amd64.ADD, acc, amd64.RAX, 4)
 	a.JccShort(amd64.CondNS, positive)
 	a.Zero(acc)
 	a.Bind(positive)
-	a.OpImm(amd64.CMP, acc, interrupted, 4)
+	a.OpImm(amd64.CMP, acc, most, 4)
 	a.Jcc(amd64.CondA, discard)
 }

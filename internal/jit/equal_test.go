@@ -18,6 +18,9 @@ import (
 // oracle is the rig's target as the interpreter sees it.
 func (r *rig) oracle(s *program.Site, in cpu) *interp.State {
 	st := &interp.State{Regs: in.Regs, CFA: s.CFA, Slide: r.env.Slide, Goid: 77}
+	if r.env.Image != nil {
+		st.Image, st.StackHi = r.env.Image, r.get(rigG+int(rigOffsets.GStackHi))
+	}
 	for i := range st.X {
 		st.X[i] = in.X[i][0]
 	}

@@ -22,6 +22,7 @@ type gen struct {
 	rec  record
 
 	frame     int32 // size assumed while emitting
+	beyond    int32 // bytes that calls need below the frame
 	slots     int32 // slots in use
 	mostSlots int32
 	home      [16]int32 // slot offset of a register's value at the site; -1: still in it
@@ -82,7 +83,11 @@ func newGen(env Env, s *program.Site, live Live, at uint64, frame int32) *gen {
 		}
 	})
 	if env.Log {
-		g.rec = newRecord(s)
+		g.rec = env.record(s)
+	}
+	if env.Image != nil { // all registers are recorded, and all are used
+		g.live.FreeRegs = 0
+		g.beyond = callRoom
 	}
 	g.done, g.restore, g.end = g.a.NewLabel(), g.a.NewLabel(), g.a.NewLabel()
 	return g
@@ -301,12 +306,20 @@ func (g *gen) sampled() {
 	g.aroundClock(func() {
 		discard := a.NewLabel()
 		a.Load(amd64.RCX, g.clockSlot(), 4)
-		stopClock(a, amd64.RCX, discard)
+		stopClock(a, amd64.RCX, g.interrupted(), discard)
 		a.OpStore(amd64.ADD, g.count(ring.CounterCycles), amd64.RCX, 8)
 		a.OpMemImm(amd64.ADD, g.count(ring.CounterSamples), 1, 8)
 		a.Bind(discard)
 	})
 	a.Jmp(g.restore)
+}
+
+// interrupted is how many cycles the body does not take by itself.
+func (g *gen) interrupted() int64 {
+	if g.env.Image != nil {
+		return interruptedImage
+	}
+	return interrupted
 }
 
 // ifShared jumps to l if the block is the shared one. pool[0] is lost.
@@ -369,7 +382,7 @@ func (g *gen) room() {
 // block, then leave makes things as they were.
 func (g *gen) fits(r amd64.Reg, quiet amd64.Label, leave func()) {
 	a := g.a
-	a.Lea(r, amd64.At(amd64.RSP, -g.frame))
+	a.Lea(r, amd64.At(amd64.RSP, -g.frame-g.beyond))
 	a.OpLoad(amd64.CMP, r, amd64.At(amd64.R14, int32(g.env.RT.GStackLo)), 8)
 	a.Jcc(amd64.CondB, g.coldLabel(func() {
 		g.env.asked(a, quiet)

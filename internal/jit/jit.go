@@ -21,6 +21,10 @@
 // not prove that there is room, the body looks, and without room it counts and
 // leaves.
 //
+// A snapshot is a log whose record goes on with an image (see imager). Its
+// descriptors lie beside the code (Tables), and all it remembers meanwhile lies
+// in the frame, in the record and in the extra memory of its block.
+//
 // X15 is the one vector register that bodies use: Go's compiler keeps it zero
 // in Go code and never holds a value there, so it serves as scratch and is zero
 // again at the end (cmd/compile/abi-internal.md, and X15 outside the register
@@ -67,6 +71,11 @@ type Env struct {
 	Every   int64 // of the others, every so manyth is meant; 0: each
 
 	Agg *Aggregation // what is added up in the target; nil: nothing but hits
+
+	// Image is what a snapshot copies behind the slots of each record, and Tables
+	// the address of its Tables in the target. A snapshot is a log.
+	Image  *program.Image
+	Tables uint64
 }
 
 // Live is what is known at a site before its instruction. The zero value is
@@ -122,7 +131,12 @@ func check(env Env, s *program.Site) error {
 	if nodes > maxNodes {
 		return fmt.Errorf("expressions of %d operations; at most %d", nodes, maxNodes)
 	}
-	if env.Log && newRecord(s).most*2 > int64(env.Layout.RingSize()) {
+	if env.Image != nil {
+		if err := checkImage(env, s); err != nil {
+			return err
+		}
+	}
+	if env.Log && env.record(s).most*2 > int64(env.Layout.RingSize()) {
 		return ErrTooLarge
 	}
 	return nil

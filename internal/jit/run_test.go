@@ -57,6 +57,11 @@ func newRig(t testing.TB, ps int) *rig {
 		t.Fatal(err)
 	}
 	layout.BlockShift = 15
+	return newRigOf(t, layout)
+}
+
+func newRigOf(t testing.TB, layout ring.Layout) *rig {
+	t.Helper()
 	mem, err := unix.Mmap(-1, 0, rigShared+layout.SharedSize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
 	if err != nil {
 		t.Fatal(err)

@@ -16,8 +16,8 @@ type Image struct {
 	G       int64 // size of runtime.g
 	Depth   int   // how many references that are not Free may be followed in a row
 	Objects int   // most objects, the roots not counted
-	Object  int64 // most bytes of one object
-	Bytes   int64 // most bytes of the whole image
+	Object  int64 // most bytes of one object; of a larger element only the first ones are copied
+	Bytes   int64 // most bytes of the whole image, from its header on; see jit.ImageBytes
 }
 
 // Desc describes a run of elements of one type. No two descriptors of one image
@@ -61,7 +61,7 @@ type Ref struct {
 // says (its first word), and of an unlisted closure only the first word.
 type Dynamic struct {
 	Key  uint64  // linked address of the runtime's *_type, or of the code
-	Kind RefKind // of the data word, taken as a reference: RefPointer to Elem for values kept indirectly, pointers, maps and channels; RefNone: not followed
+	Kind RefKind // of the data word, taken as a reference: RefPointer to Elem for values kept indirectly, pointers, maps and channels; RefFunc for functions; RefNone: not followed. Of a closure: RefPointer or RefNone
 	Elem int
 	Free bool
 }
@@ -88,9 +88,24 @@ type Source struct {
 }
 
 // Root is a reference that a snapshot starts from. Its W is at At, its N, where
-// the kind has one, at Len, and an interface's data word at Data. Ref.Off and,
-// but for RefIface, Ref.Len are not used.
+// the kind has one, at N (B is the low byte there), and at Data an interface's
+// data word, or for RefOld the byte before B. Ref.Off and, but for RefIface,
+// Ref.Len are not used.
 type Root struct {
 	Ref
 	At, N, Data Source
+}
+
+// Sources are the words that the kind of r reads: W first, then N or the data
+// word, then the byte before B.
+func (r *Root) Sources() []Source {
+	switch r.Kind {
+	case RefSlice, RefGroups, RefBuckets, RefDirectory:
+		return []Source{r.At, r.N}
+	case RefOld:
+		return []Source{r.At, r.N, r.Data}
+	case RefIface, RefEface:
+		return []Source{r.At, r.Data}
+	}
+	return []Source{r.At}
 }
