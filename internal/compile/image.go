@@ -17,6 +17,7 @@ const (
 	frameBytes = 1 << 10 // bytes of stack for each frame that is wanted
 	minStack   = 4 << 10
 	maxStack   = 32 << 10
+	rootBytes  = 512 // more than the registers and the headers of an image take
 	maxRoots   = 256 // references that one site starts from: each is a piece of code
 	wordRoots  = 16  // of one variable; one with more is copied as a whole first
 )
@@ -24,9 +25,11 @@ const (
 // newImage is an image within the bounds that a person set.
 func newImage(b probe.Bounds, g int64) *program.Image {
 	b = b.WithDefaults()
+	stack := min(max(int64(b.Frames)*frameBytes, minStack), maxStack)
 	return &program.Image{
-		Stack: min(max(int64(b.Frames)*frameBytes, minStack), maxStack), G: g,
-		Depth: b.Depth, Objects: b.MaxItems, Object: min(maxObject, b.MaxBytes), Bytes: b.MaxBytes,
+		Stack: stack, G: g,
+		Depth: b.Depth, Objects: b.MaxItems, Object: min(maxObject, b.MaxBytes),
+		Bytes: rootBytes + stack + g + b.MaxBytes,
 	}
 }
 

@@ -158,7 +158,7 @@ func (s *Session) occupy(l *live) error {
 	if err != nil {
 		return err
 	}
-	layout, err := ring.NewLayout(procs, len(l.plan.probes), 0)
+	layout, err := ring.NewLayout(procs, len(l.plan.probes), l.plan.extra())
 	if err != nil {
 		return err
 	}
@@ -217,7 +217,12 @@ func (s *Session) writeTrampolines(l *live) error {
 		Slide: s.text.Slide, Control: l.bay.Control(), Shared: l.bay.SharedAt(), Owner: l.bay.Owner, Layout: l.bay.Layout,
 		RT: jit.Offsets{GM: s.rt.GM, GGoid: s.rt.GGoid, GStackLo: s.rt.GStackLo, GStackguard0: s.rt.GStackguard0, MP: s.rt.MP, PID: s.rt.PID},
 	}}
-	var text []byte
+	l.plan.fit(l.bay.Layout)
+	text, err := where.tables(at)
+	if err != nil {
+		return err
+	}
+	at += uint64(len(text))
 	var entries []inject.Entry
 	for i, w := range l.plan.windows {
 		t, err := where.trampoline(w, at, i)

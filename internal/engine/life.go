@@ -128,7 +128,7 @@ func (m *machine) one(i int, l *life, now time.Time, t Totals) []effect {
 	case l.spec.For > 0 && now.Sub(l.started) >= l.spec.For:
 		return m.end(i, probe.EndExpired)
 	}
-	if l.spec.Kind == probe.Log && l.spec.Rate > 0 && now.Sub(l.refilled) >= second {
+	if l.spec.Kind.Records() && l.spec.Rate > 0 && now.Sub(l.refilled) >= second {
 		l.refilled = l.refilled.Add(now.Sub(l.refilled).Truncate(second))
 		out = append(out, effect{what: doRefill, probe: i, tokens: l.spec.Rate})
 	}
@@ -167,7 +167,7 @@ func (m *machine) endNamed(ids []string) []effect {
 	return out
 }
 
-// spend holds the probes to the budget: over it, the dearest log is throttled
+// spend holds the probes to the budget: over it, the dearest log or snapshot is throttled
 // first, which leaves its count exact; if counting alone is too much, the
 // dearest probe goes.
 func (m *machine) spend(now time.Time, totals []Totals) []effect {
@@ -197,7 +197,7 @@ func (m *machine) spend(now time.Time, totals []Totals) []effect {
 
 func (m *machine) canThrottle(i int) bool {
 	l := m.lives[i]
-	return !l.ended && !l.throttled && l.spec.Kind == probe.Log
+	return !l.ended && !l.throttled && l.spec.Kind.Records()
 }
 
 // lift ends the throttles whose time is over.

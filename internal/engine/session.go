@@ -140,7 +140,7 @@ func (s *Session) Install(ctx context.Context, specs []probe.Spec) (*probe.Ready
 func (s *Session) checkClock(specs []probe.Spec) error {
 	s.clock = clock.New()
 	for _, spec := range specs {
-		if spec.Kind == probe.Log {
+		if spec.Kind.Records() {
 			return clock.Check()
 		}
 	}

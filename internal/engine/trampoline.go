@@ -22,9 +22,10 @@ const align = 16
 
 // place is what the code of a trampoline depends on: the target and its bay.
 type place struct {
-	plan  *plan
-	slide uint64
-	env   jit.Env // without probe and site
+	plan     *plan
+	slide    uint64
+	env      jit.Env        // without probe and site
+	tablesAt map[int]uint64 // of snapshots, by probe
 }
 
 // trampoline writes the code of a window at an address: before each displaced
@@ -88,6 +89,7 @@ func (p *place) body(t *trampoline, pt point) error {
 	env.Log = pl.program.Log
 	env.Limited = env.Log && pl.spec.Limit > 0
 	env.Rated = env.Log && pl.spec.Rate > 0
+	env.Image, env.Tables = pl.program.Image, p.tablesAt[pt.probe]
 	env.After, env.Every = pl.spec.After, pl.spec.Every
 	env.Chosen = env.Log && (env.After > 0 || env.Every > 1)
 	// A register that is dead to the program may hold a variable that the next

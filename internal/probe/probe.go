@@ -22,6 +22,10 @@ const (
 	Snapshot Kind = "snapshot" // keep a whole moment
 )
 
+// Records tells whether each hit of such a probe is recorded by itself, and so
+// may be limited in rate.
+func (k Kind) Records() bool { return k == Log || k == Snapshot }
+
 // Defaults of the limits that keep a probe from living or shouting for ever.
 const (
 	DefaultFor  = time.Hour
