@@ -39,6 +39,14 @@ func reason(s program.Status) string {
 		return "not captured"
 	case program.StatusCorrupt:
 		return "impossible length"
+	case program.StatusKey:
+		return "no such key"
+	case program.StatusType:
+		return "another type"
+	case program.StatusWriting:
+		return "the map is being written"
+	case program.StatusLarge:
+		return "too large to be searched"
 	}
 	return whyDamaged
 }

@@ -100,6 +100,17 @@ func (s *State) Eval(n *program.Node) (uint64, program.Status) {
 		return s.Eval(n.Y)
 	case program.OpStrEq, program.OpStrLt:
 		return s.strings(n)
+	case program.OpRequire:
+		if x, st := s.Eval(n.X); st != program.StatusOK {
+			return 0, st
+		} else if x == 0 {
+			return 0, program.Status(n.Imm)
+		}
+		return s.Eval(n.Y)
+	case program.OpMatch:
+		return s.match(n)
+	case program.OpFind:
+		return s.find(n)
 	}
 	x, st := s.Eval(n.X)
 	if st != program.StatusOK {

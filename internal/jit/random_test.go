@@ -160,7 +160,12 @@ func (w *author) node(t program.Scalar, depth int) *program.Node {
 	if t == program.Bool {
 		return w.truth(depth - 1)
 	}
-	switch w.Intn(8) {
+	if t == program.U64 && w.Intn(6) == 0 {
+		return w.find(depth - 1)
+	}
+	switch w.Intn(9) {
+	case 8:
+		return &program.Node{Op: program.OpRequire, Type: t, Imm: int64(1 + w.Intn(10)), X: w.node(program.Bool, depth-1), Y: w.node(t, depth-1)}
 	case 0:
 		return &program.Node{Op: program.OpLoad, Type: t, X: w.address(depth - 1), Imm: int64(w.Intn(64))}
 	case 1, 2:
@@ -188,7 +193,9 @@ func (w *author) node(t program.Scalar, depth int) *program.Node {
 
 func (w *author) truth(depth int) *program.Node {
 	n := &program.Node{Type: program.Bool}
-	switch w.Intn(8) {
+	switch w.Intn(9) {
+	case 8:
+		return w.match(depth)
 	case 0:
 		n.Op, n.X = program.OpNot, w.node(program.Bool, depth)
 	case 1, 2:

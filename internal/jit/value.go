@@ -19,7 +19,7 @@ func need(n *program.Node) int {
 	switch {
 	case n == nil || isLeaf(n):
 		return 1
-	case n.Op == program.OpStrEq || n.Op == program.OpStrLt:
+	case n.Op == program.OpStrEq || n.Op == program.OpStrLt || n.Op == program.OpMatch || n.Op == program.OpFind:
 		return mostPool
 	case n.Y == nil || isLeaf(n.Y) && n.Y.Op == program.OpConst:
 		return need(n.X)
@@ -131,6 +131,13 @@ func (g *gen) eval(n *program.Node, i int) {
 		g.decide(n, i)
 	case program.OpStrEq, program.OpStrLt:
 		g.strings(n, i)
+	case program.OpRequire:
+		g.branch(n.X, i, g.fail(program.Status(n.Imm)), false)
+		g.eval(n.Y, i)
+	case program.OpMatch:
+		g.match(n, i)
+	case program.OpFind:
+		g.find(n, i)
 	case program.OpData:
 		g.data(n, r)
 	case program.OpShl, program.OpShr:

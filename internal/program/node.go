@@ -90,6 +90,12 @@ const (
 	// OpStrLt: Bool: the first string sorts before the second, bytewise.
 	OpStrLt
 	OpData // address of the constant bytes Data, placed beside the code; U64
+
+	OpRequire // Y if X (Bool) is true, else the status Imm
+	OpMatch   // Bool: the text (X = pointer, Y = length) is matched by the automaton Data, Imm; see Automaton
+	// OpFind: U64: the address of the value of a key in the map at X; see Map. Where
+	// there is none: the status Imm, or if that is 0 the address W, or 0.
+	OpFind
 )
 
 // Node is a pure expression over the target's state at a site. Evaluating it
@@ -103,6 +109,7 @@ type Node struct {
 	Imm        int64
 	Data       []byte
 	X, Y, Z, W *Node
+	Map        *Map // OpFind
 }
 
 // MaxCompare is the most bytes of two strings that OpStrEq and OpStrLt look at,

@@ -147,10 +147,14 @@ type Status uint8
 // What became of a slot.
 const (
 	StatusOK      Status = 0
-	StatusNil     Status = 1 // nil pointer on the way
-	StatusFault   Status = 2 // memory could not be read
-	StatusRange   Status = 3 // index out of range
-	StatusDivide  Status = 4 // division by zero
-	StatusAbsent  Status = 5 // guard did not hold
-	StatusCorrupt Status = 6 // negative or absurd length
+	StatusNil     Status = 1  // nil pointer on the way
+	StatusFault   Status = 2  // memory could not be read
+	StatusRange   Status = 3  // index out of range
+	StatusDivide  Status = 4  // division by zero
+	StatusAbsent  Status = 5  // guard did not hold
+	StatusCorrupt Status = 6  // negative or absurd length
+	StatusKey     Status = 7  // a map has no such key
+	StatusType    Status = 8  // an interface holds another type
+	StatusWriting Status = 9  // a map is being written
+	StatusLarge   Status = 10 // more than is searched in the target
 )

@@ -1,0 +1,219 @@
+package interp
+
+import (
+	"encoding/binary"
+
+	"github.com/sidelight-dev/sidelight/internal/program"
+)
+
+// match is OpMatch.
+func (s *State) match(n *program.Node) (uint64, program.Status) {
+	p, st := s.Eval(n.X)
+	if st != program.StatusOK {
+		return 0, st
+	}
+	length, st := s.Eval(n.Y)
+	if st != program.StatusOK {
+		return 0, st
+	}
+	if int64(length) < 0 {
+		return 0, program.StatusCorrupt
+	}
+	a := program.AutomatonOf(n.Imm)
+	state := a.Start
+	for i := range min(length, program.MaxMatch) {
+		b, st := s.mem(p+i, 1)
+		if st != program.StatusOK {
+			return 0, st
+		}
+		state = n.Data[256+int(state)<<a.Shift+int(n.Data[b[0]])]
+		if state <= program.StateSure {
+			return uint64(state), program.StatusOK
+		}
+	}
+	if length > program.MaxMatch {
+		return 0, program.StatusLarge
+	}
+	return truth(state >= a.Accept), program.StatusOK
+}
+
+// finder is one OpFind at work. Its panics end it.
+type finder struct {
+	s     *State
+	m     *program.Map
+	at    uint64 // the map
+	y, z  uint64 // the key
+	none  uint64 // where there is no such key
+	steps int
+}
+
+// ended is the panic by which a finder ends.
+type ended struct{ status program.Status }
+
+func (s *State) find(n *program.Node) (v uint64, st program.Status) {
+	f := finder{s: s, m: n.Map, steps: program.MaxGroups}
+	for _, part := range []struct {
+		n  *program.Node
+		to *uint64
+	}{{n.X, &f.at}, {n.Y, &f.y}, {n.Z, &f.z}, {n.W, &f.none}} {
+		if part.n == nil {
+			continue
+		}
+		if *part.to, st = s.Eval(part.n); st != program.StatusOK {
+			return 0, st
+		}
+	}
+	defer func() {
+		if e, ok := recover().(ended); ok {
+			v, st = 0, e.status
+		}
+	}()
+	if f.m.Key == program.KeyString && f.z > program.MaxCompare {
+		return 0, program.StatusCorrupt
+	}
+	if v = f.look(); v != 0 {
+		return v, program.StatusOK
+	}
+	if n.Imm != 0 {
+		return 0, program.Status(n.Imm)
+	}
+	return f.none, program.StatusOK
+}
+
+// look is the address of the value, 0 if there is none.
+func (f *finder) look() (v uint64) {
+	if f.at == 0 || f.word(f.at+uint64(f.m.Count)) == 0 {
+		return 0
+	}
+	f.idle()
+	if f.m.Classic {
+		v = f.classic()
+	} else {
+		v = f.swiss()
+	}
+	f.idle()
+	return v
+}
+
+func (f *finder) bytes(at uint64, n int) []byte {
+	b, st := f.s.mem(at, n)
+	if st != program.StatusOK {
+		panic(ended{st})
+	}
+	return b
+}
+
+func (f *finder) word(at uint64) uint64 { return binary.LittleEndian.Uint64(f.bytes(at, 8)) }
+
+func (f *finder) byte(off int64) byte { return f.bytes(f.at+uint64(off), 1)[0] }
+
+// idle ends unless nobody writes the map.
+func (f *finder) idle() {
+	if f.byte(f.m.Busy)&f.m.BusyMask != 0 {
+		panic(ended{program.StatusWriting})
+	}
+}
+
+func (f *finder) count() {
+	if f.steps--; f.steps < 0 {
+		panic(ended{program.StatusLarge})
+	}
+}
+
+func (f *finder) swiss() uint64 {
+	n := int64(f.word(f.at + uint64(f.m.DirLen)))
+	dir := f.word(f.at + uint64(f.m.Dir))
+	if n == 0 {
+		return f.group(dir)
+	}
+	for i := int64(0); i < n; i++ {
+		f.count()
+		t := f.word(dir + 8*uint64(i))
+		if f.word(t+uint64(f.m.Index)) != uint64(i) {
+			continue
+		}
+		left := f.word(t + uint64(f.m.Mask))
+		g := f.word(t + uint64(f.m.Groups))
+		for {
+			f.count()
+			if v := f.group(g); v != 0 {
+				return v
+			}
+			if g += uint64(f.m.GroupSize); left == 0 {
+				break
+			}
+			left--
+		}
+	}
+	return 0
+}
+
+func (f *finder) classic() uint64 {
+	b := f.byte(f.m.B)
+	if b > 9 {
+		panic(ended{program.StatusLarge})
+	}
+	left := uint64(1) << b
+	base := f.word(f.at + uint64(f.m.Buckets))
+	for pass := range 2 {
+		if pass == 1 {
+			if base = f.word(f.at + uint64(f.m.Old)); base == 0 {
+				break
+			}
+			if left = uint64(1) << b; f.byte(f.m.Busy)&program.ClassicSameSize == 0 {
+				left >>= 1
+			}
+		}
+		for ; left > 0; left-- {
+			for g := base; g != 0; g = f.word(g + uint64(f.m.Overflow)) {
+				f.count()
+				if v := f.group(g); v != 0 {
+					return v
+				}
+			}
+			base += uint64(f.m.GroupSize)
+		}
+	}
+	return 0
+}
+
+// group looks for the key in one group; 0 if it is not there.
+func (f *finder) group(g uint64) uint64 {
+	control := f.bytes(g, 8)
+	for j, c := range control {
+		full := c < 0x80
+		if f.m.Classic {
+			full = c >= program.ClassicFull
+		}
+		if !full || !f.same(g+uint64(f.m.Keys+int64(j)*f.m.KeyStep)) {
+			continue
+		}
+		at := g + uint64(f.m.Elems+int64(j)*f.m.ElemStep)
+		if f.m.ElemPtr {
+			at = f.word(at)
+		}
+		return at
+	}
+	return 0
+}
+
+// same compares the key at an address with that which is looked for.
+func (f *finder) same(at uint64) bool {
+	p, n := at, uint64(f.m.KeySize)
+	switch f.m.Key {
+	case program.KeyScalar:
+		var word [8]byte
+		copy(word[:], f.bytes(at, int(f.m.KeyType.Size())))
+		return Canon(f.m.KeyType, binary.LittleEndian.Uint64(word[:])) == f.y
+	case program.KeyString:
+		if n = f.word(at + 8); n != f.z {
+			return false
+		}
+		p = f.word(at)
+	}
+	order, st := f.s.order(p, f.y, n)
+	if st != program.StatusOK {
+		panic(ended{st})
+	}
+	return order == 0
+}

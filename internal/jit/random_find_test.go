@@ -1,0 +1,278 @@
+//go:build linux && amd64
+
+package jit
+
+import (
+	"math/rand"
+	"testing"
+
+	"github.com/sidelight-dev/sidelight/internal/pattern"
+	"github.com/sidelight-dev/sidelight/internal/program"
+)
+
+var automata = func() (all []*pattern.Table) {
+	for _, e := range []string{"a", "^a*$", `\x00\x00`, "(a|b)+c", `\d`, "[^\x00]{4}", "(?s)^.*$", "é$", `^\x00`} {
+		t, err := pattern.Compile(e)
+		if err != nil {
+			panic(err)
+		}
+		all = append(all, t)
+	}
+	return all
+}()
+
+// match is a pattern in a text, whose length sometimes lies.
+func (w *author) match(depth int) *program.Node {
+	t := automata[w.Intn(len(automata))]
+	p, n, _, _ := w.text(depth)
+	if w.Intn(8) == 0 {
+		n = constant(program.I64, int64(program.MaxMatch-2+w.Intn(5)))
+	}
+	if w.Intn(3) == 0 {
+		data := []byte(string([]rune("aabc1é\x00")[w.Intn(7)]) + string([]rune("aabc1é\x00")[w.Intn(7)]))
+		p, n = &program.Node{Op: program.OpData, Type: program.U64, Data: data}, constant(program.I64, int64(len(data)))
+	}
+	return &program.Node{Op: program.OpMatch, Type: program.Bool, X: p, Y: n, Data: t.Data, Imm: t.Imm()}
+}
+
+// alloc is room for n bytes somewhere in the heap, perhaps on top of what others
+// have put there.
+func (w *author) alloc(n int64) uint64 {
+	return w.r.base + rigHeap + 64 + 8*uint64(w.Intn((60<<10-int(n))/8))
+}
+
+// set writes a word into the heap; seldom another one.
+func (w *author) set(addr, v uint64) {
+	if w.Intn(150) == 0 {
+		v = w.pointer()
+	}
+	w.r.put(int(addr-w.r.base), v)
+}
+
+// mapping is a map that is being written into the heap.
+type mapping struct {
+	w    *author
+	m    *program.Map
+	size int64    // of a key
+	keys [][]byte // scalars and memory: the bytes; strings: the text
+}
+
+// find looks for a key in a random map, mostly for one that is there.
+func (w *author) find(depth int) *program.Node {
+	k := &mapping{w: w, m: &program.Map{Key: program.KeyKind(w.Intn(3)), Classic: w.Intn(2) == 0, ElemPtr: w.Intn(4) == 0}}
+	switch k.m.Key {
+	case program.KeyScalar:
+		all := append([]program.Scalar{program.Bool}, integers...)
+		k.m.KeyType = all[w.Intn(len(all))]
+		k.size = k.m.KeyType.Size()
+	case program.KeyString:
+		k.size = 16
+	default:
+		k.m.KeySize = int64(1 + w.Intn(30))
+		k.size = k.m.KeySize
+	}
+	at := k.write()
+	if w.Intn(20) == 0 {
+		at = 0
+	}
+	n := &program.Node{Op: program.OpFind, Type: program.U64, Map: k.m, X: constant(program.U64, int64(at))}
+	switch w.Intn(3) {
+	case 0:
+		n.Imm = int64(program.StatusKey)
+	case 1:
+		n.W = constant(program.U64, int64(w.heap()))
+	}
+	key := k.random()
+	if len(k.keys) > 0 && w.Intn(4) > 0 {
+		key = k.keys[w.Intn(len(k.keys))]
+	}
+	switch k.m.Key {
+	case program.KeyScalar:
+		var v uint64
+		for i := range key {
+			v |= uint64(key[i]) << (8 * i)
+		}
+		n.Y = constant(k.m.KeyType, int64(v))
+		if w.Intn(8) == 0 {
+			n.Y = w.node(k.m.KeyType, depth)
+		}
+	default:
+		n.Y = &program.Node{Op: program.OpData, Type: program.U64, Data: key}
+		if n.Z = constant(program.I64, int64(len(key))); k.m.Key == program.KeyMemory {
+			n.Z = nil
+		} else if w.Intn(10) == 0 {
+			n.Y = &program.Node{Op: program.OpAddr, Type: program.U64, Imm: int64(w.heap() - w.r.env.Slide)}
+			n.Z = constant(program.I64, edges[w.Intn(len(edges))])
+		}
+	}
+	return n
+}
+
+func (k *mapping) random() []byte {
+	n := k.size
+	if k.m.Key == program.KeyString {
+		n = int64(k.w.Intn(12))
+	}
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(k.w.Intn(3)) * 127
+	}
+	return b
+}
+
+// write lays the map out and gives its address.
+func (k *mapping) write() uint64 {
+	w, m := k.w, k.m
+	step := (k.size + 7) &^ 7
+	m.Count, m.Dir, m.DirLen, m.Busy, m.BusyMask = 8*int64(w.Intn(2)), 16, 24, 32+int64(w.Intn(8)), 5
+	m.Index, m.Groups, m.Mask = 8, 16, 24
+	m.B, m.Buckets, m.Old = 40+int64(w.Intn(8)), 48, 56
+	if m.Keys = 8; m.Classic {
+		m.BusyMask = 4
+		m.KeyStep, m.ElemStep = step, 8
+		m.Elems = m.Keys + 8*step
+		m.Overflow = m.Elems + 64
+		m.GroupSize = m.Overflow + 8
+	} else {
+		m.KeyStep, m.ElemStep = step+8, step+8
+		m.Elems = m.Keys + step
+		m.GroupSize = 8 + 8*m.KeyStep
+	}
+	at := w.alloc(64)
+	for off := range uint64(8) {
+		w.set(at+8*off, 0)
+	}
+	w.set(at+uint64(m.Count), uint64(w.Intn(9)))
+	flags := uint64(0)
+	if w.Intn(12) == 0 {
+		flags = uint64(w.Intn(16))
+	}
+	w.r.mem[at-w.r.base+uint64(m.Busy)] = byte(flags)
+	if m.Classic {
+		k.classic(at)
+	} else {
+		k.swiss(at)
+	}
+	return at
+}
+
+func (k *mapping) swiss(at uint64) {
+	w, m := k.w, k.m
+	tables := w.Intn(4)
+	if w.Intn(100) == 0 {
+		tables = 600 // of one table each place
+	}
+	w.set(at+uint64(m.DirLen), uint64(tables))
+	if tables == 0 {
+		w.set(at+uint64(m.Dir), k.groups(1))
+		return
+	}
+	dir := w.alloc(8 * int64(tables))
+	w.set(at+uint64(m.Dir), dir)
+	for i := 0; i < tables; {
+		t := w.alloc(32)
+		n := uint64(1) << w.Intn(3)
+		w.set(t+uint64(m.Index), uint64(i))
+		w.set(t+uint64(m.Groups), k.groups(int64(n)))
+		w.set(t+uint64(m.Mask), n-1)
+		for range 1 + w.Intn(2) {
+			if i < tables {
+				w.set(dir+8*uint64(i), t)
+				i++
+			}
+		}
+	}
+}
+
+func (k *mapping) classic(at uint64) {
+	w, m := k.w, k.m
+	b := w.Intn(3)
+	if w.Intn(50) == 0 {
+		b = 8 + w.Intn(4)
+	}
+	w.r.mem[at-w.r.base+uint64(m.B)] = byte(b)
+	n := min(int64(1)<<b, 4)
+	w.set(at+uint64(m.Buckets), k.groups(n))
+	if w.Intn(3) == 0 {
+		w.set(at+uint64(m.Old), k.groups(max(n/2, 1)))
+	}
+}
+
+// groups writes n groups in a row.
+func (k *mapping) groups(n int64) uint64 {
+	w, m := k.w, k.m
+	at := w.alloc(n * m.GroupSize)
+	for i := range n {
+		g := at + uint64(i*m.GroupSize)
+		for j := range int64(8) {
+			control := byte(w.Intn(256))
+			if w.Intn(3) == 0 {
+				control = 0x80
+			}
+			w.r.mem[g-w.r.base+uint64(j)] = control
+			key := k.random()
+			k.keys = append(k.keys, key)
+			to := g + uint64(m.Keys+j*m.KeyStep)
+			if m.Key == program.KeyString {
+				text := w.alloc(16)
+				copy(w.r.mem[text-w.r.base:], key)
+				w.set(to, text)
+				w.set(to+8, uint64(len(key)))
+			} else {
+				copy(w.r.mem[to-w.r.base:], key)
+			}
+			w.set(g+uint64(m.Elems+j*m.ElemStep), w.heap())
+		}
+		if m.Classic {
+			next := uint64(0)
+			if w.Intn(4) == 0 {
+				next = k.groups(1)
+			}
+			w.set(g+uint64(m.Overflow), next)
+		}
+	}
+	return at
+}
+
+// TestFindsEqualTheInterpreter looks for keys in many maps, and asks that most
+// of them are found: a look-up that never comes to its end proves nothing.
+func TestFindsEqualTheInterpreter(t *testing.T) {
+	r := newRig(t, 4)
+	r.catch()
+	outcomes := map[program.Status]int{}
+	found := 0
+	for seed := range int64(1000) {
+		w := &author{Rand: rand.New(rand.NewSource(seed)), r: r}
+		r.t, r.env.Log, r.env.Slide = t, true, 0
+		w.scribble()
+		n := w.find(2)
+		if seed%3 == 0 {
+			n = w.match(2)
+		}
+		s := &program.Site{CFA: program.CFA{Reg: 4, Offset: 16}, Slots: []program.Slot{{Kind: program.SlotScalar, Node: n, Size: 8}}}
+		live := w.live()
+		r.place(s, live)
+		in := w.state()
+		r.reset(1, 0)
+		oracle := r.oracle(s, in)
+		v, st := oracle.Eval(n)
+		outcomes[st]++
+		if v != 0 {
+			found++
+		}
+		want := plain(s, oracle.Record(s, r.env.Probe, r.env.Site, 0))
+		unchanged(t, "registers", in, r.run(in), live)
+		if got := plain(s, r.record(1, 0)); string(got) != string(want) {
+			t.Fatalf("seed %d: record\n got %x\nwant %x\n%+v %s", seed, got, want, n.Map, describe(s))
+		}
+	}
+	t.Logf("found %d, statuses %v", found, outcomes)
+	for _, st := range []program.Status{program.StatusFault, program.StatusCorrupt, program.StatusWriting, program.StatusLarge, program.StatusKey} {
+		if outcomes[st] == 0 {
+			t.Errorf("no look-up ended in status %d", st)
+		}
+	}
+	if found < 200 {
+		t.Errorf("only %d look-ups found something", found)
+	}
+}

@@ -1,0 +1,87 @@
+package program
+
+// Automaton is what OpMatch runs over the bytes of a text. Data is a byte's class
+// for each of the 256 bytes, then for each state, 1 << Shift bytes apart, the
+// next state for each class. A text is matched if a pass over it comes to
+// StateSure, or ends in a state that is not less than Accept.
+type Automaton struct {
+	Start, Accept, Shift uint8
+}
+
+// The states that end a pass.
+const (
+	StateDead = 0 // never matched any more
+	StateSure = 1 // matched whatever follows
+)
+
+// Imm is an automaton as a Node's Imm has it.
+func (a Automaton) Imm() int64 { return int64(a.Start) | int64(a.Accept)<<8 | int64(a.Shift)<<16 }
+
+// AutomatonOf reads a Node's Imm.
+func AutomatonOf(imm int64) Automaton {
+	return Automaton{Start: uint8(imm), Accept: uint8(imm >> 8), Shift: uint8(imm >> 16)}
+}
+
+// MaxMatch is the most bytes of a text that OpMatch looks at. A text that is
+// longer, and not decided by then, gives StatusLarge; a negative length gives
+// StatusCorrupt.
+const MaxMatch = 4 << 10
+
+// Map is where the runtime keeps what a look-up in a map of one type reads. All
+// offsets are in bytes, from the debug information of the build.
+//
+// Entries lie in groups of eight, with a control byte for each that tells
+// whether it is there. Swiss maps (Go 1.24) have tables of groups, found through
+// a directory, or a single group; classic ones have an array of groups, called
+// buckets, each with more of them chained to it, and while they grow a second
+// array whose entries have not moved yet. OpFind looks at every group: the hash
+// of a key is not computed.
+type Map struct {
+	Key     KeyKind
+	KeyType Scalar // KeyScalar
+	KeySize int64  // KeyMemory
+
+	Count     int64 // number of entries, 8 bytes
+	Busy      int64 // byte that has a bit of BusyMask while somebody writes
+	BusyMask  uint8
+	GroupSize int64
+	Keys      int64 // of the first entry in a group
+	Elems     int64
+	KeyStep   int64 // from one to the next
+	ElemStep  int64
+	ElemPtr   bool // the group holds a pointer to the value
+
+	Classic bool
+	Dir     int64 // Swiss: pointer to the directory, or to the only group
+	DirLen  int64 // number of tables; 0: Dir is the group
+	Index   int64 // of a table: its first place in the directory
+	Groups  int64 // of a table: pointer to the first group
+	Mask    int64 // of a table: number of groups less 1
+
+	B        int64 // classic: byte with the logarithm of the number of buckets
+	Buckets  int64
+	Old      int64 // the array that is being left, or nil
+	Overflow int64 // of a bucket: the next one of its chain
+}
+
+// Constants of classic maps (runtime/map.go, Go 1.22 and 1.23).
+const (
+	ClassicFull     = 5 // the least control byte of an entry that is there
+	ClassicSameSize = 8 // flag: the array grows into one of the same size
+	GroupLen        = 8
+)
+
+// KeyKind says how a key is compared.
+type KeyKind uint8
+
+// The kinds of key.
+const (
+	KeyScalar KeyKind = iota // with Y, a value of KeyType
+	KeyString                // with the string at Y of length Z
+	KeyMemory                // with the KeySize bytes at Y
+)
+
+// MaxGroups is the most groups, and places of a directory, that OpFind looks at;
+// a map with more gives StatusLarge. It gives StatusWriting if the map is being
+// written, and StatusCorrupt if the key is longer than MaxCompare.
+const MaxGroups = 512
