@@ -23,8 +23,8 @@ type finding struct {
 	missing    amd64.Label
 }
 
-// find is OpFind.
-func (g *gen) find(n *program.Node, i int) {
+// findKey is OpFind.
+func (g *gen) findKey(n *program.Node, i int) {
 	g.aside(n, i, func(in []amd64.Mem, result amd64.Mem) {
 		a := g.a
 		f := &finding{m: n.Map, at: in[0], y: in[1], steps: g.slot(), list: g.slot(), len: g.slot(), pass: g.slot(), left: g.slot(),
@@ -216,7 +216,7 @@ func (g *gen) scan(f *finding) {
 		a.TestImm(f.n, 0x80, 4)
 		a.Jcc(amd64.CondNE, next)
 	}
-	g.sameKey(f, next)
+	g.equalKey(f, next)
 	a.Bind(next)
 	a.ShiftImm(amd64.SHR, f.n, 8, 8)
 	a.OpImm(amd64.ADD, f.q, f.m.KeyStep, 8)
@@ -225,9 +225,9 @@ func (g *gen) scan(f *finding) {
 	a.Jcc(amd64.CondB, top)
 }
 
-// sameKey goes to found if the key at q + Keys is that which is looked for, else
+// equalKey goes to found if the key at q + Keys is that which is looked for, else
 // to next, with q and n as they were.
-func (g *gen) sameKey(f *finding, next amd64.Label) {
+func (g *gen) equalKey(f *finding, next amd64.Label) {
 	a, m := g.a, f.m
 	at := amd64.At(f.q, int32(m.Keys))
 	switch m.Key {

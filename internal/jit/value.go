@@ -137,7 +137,7 @@ func (g *gen) eval(n *program.Node, i int) {
 	case program.OpMatch:
 		g.match(n, i)
 	case program.OpFind:
-		g.find(n, i)
+		g.findKey(n, i)
 	case program.OpData:
 		g.data(n, r)
 	case program.OpShl, program.OpShr:
