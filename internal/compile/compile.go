@@ -94,6 +94,41 @@ func parse(spec probe.Spec) (*source, error) {
 // expressions; those of the location are in sites. A program without sites is
 // one that this build cannot serve. The error is an *Error.
 func Compile(b Build, spec probe.Spec, index int, sites *locate.Result) (*program.Program, []probe.Issue, error) {
+	images := NewImages(b)
+	defer images.Finish()
+	return images.Compile(spec, index, sites)
+}
+
+// Images are what the snapshots of one session copy: those with the same bounds
+// share their descriptors, of which a server has thousands.
+type Images struct {
+	b     Build
+	known map[probe.Bounds]*describer
+}
+
+// NewImages returns an Images without any.
+func NewImages(b Build) *Images { return &Images{b: b, known: map[probe.Bounds]*describer{}} }
+
+// Finish completes the descriptors, once all probes are compiled.
+func (im *Images) Finish() {
+	for _, d := range im.known {
+		d.finish()
+	}
+}
+
+// within is the describer of the image within some bounds.
+func (im *Images) within(b probe.Bounds, g int64) *describer {
+	b = b.WithDefaults()
+	if im.known[b] == nil {
+		im.known[b] = newDescriber(im.b, newImage(b, g))
+	}
+	return im.known[b]
+}
+
+// Compile is like the function of that name; a snapshot's image is complete only
+// after Finish.
+func (im *Images) Compile(spec probe.Spec, index int, sites *locate.Result) (*program.Program, []probe.Issue, error) {
+	b := im.b
 	src, err := parse(spec)
 	if err != nil {
 		return nil, nil, err
@@ -111,8 +146,8 @@ func Compile(b Build, spec probe.Spec, index int, sites *locate.Result) (*progra
 		p.Rate = spec.Rate
 	}
 	if spec.Kind == probe.Snapshot {
-		p.Image = newImage(spec.Bounds, c.sizeOf("runtime.g"))
-		c.d = newDescriber(b, p.Image)
+		c.d = im.within(spec.Bounds, c.sizeOf("runtime.g"))
+		p.Image = c.d.img
 	}
 	for _, at := range sites.Sites {
 		if s := c.site(at); s != nil {
@@ -121,9 +156,6 @@ func Compile(b Build, spec probe.Spec, index int, sites *locate.Result) (*progra
 	}
 	if err := c.mistake(); err != nil {
 		return nil, nil, err
-	}
-	if c.d != nil {
-		c.d.finish()
 	}
 	for _, x := range src.tpl.Exprs {
 		p.Values = append(p.Values, program.Value{Expr: x.Text, Type: c.worked[x], Reads: c.reads[x]})

@@ -9,7 +9,7 @@ import (
 
 // Bounds of the tables that one snapshot puts into the target.
 const (
-	maxDescs   = 4000
+	maxDescs   = 6000
 	maxDynamic = 4000
 	maxRefs    = 2000 // of one type: an array of pointers has one for each
 )

@@ -24,7 +24,6 @@ const (
 
 // newImage is an image within the bounds that a person set.
 func newImage(b probe.Bounds, g int64) *program.Image {
-	b = b.WithDefaults()
 	stack := min(max(int64(b.Frames)*frameBytes, minStack), maxStack)
 	return &program.Image{
 		Stack: stack, G: g,

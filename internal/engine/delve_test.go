@@ -97,6 +97,7 @@ type (
 		Value            string
 		StringValueBytes []byte
 		Len, Cap         int64
+		Base             uint64
 		Children         []delveVar
 		Unreadable       string
 		LocationExpr     string

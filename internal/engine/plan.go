@@ -66,6 +66,7 @@ type planner struct {
 	build  *debuginfo.Build
 	redact *redact.Rules
 	graphs map[*debuginfo.Func]*function
+	images *compile.Images
 }
 
 // function is the flow of one function, kept while a plan is made.
@@ -77,7 +78,7 @@ type function struct {
 }
 
 func newPlanner(b *debuginfo.Build) *planner {
-	return &planner{build: b, graphs: map[*debuginfo.Func]*function{}}
+	return &planner{build: b, graphs: map[*debuginfo.Func]*function{}, images: compile.NewImages(b)}
 }
 
 // plan works out all probes together, so that neighbours can share windows. The
@@ -91,6 +92,7 @@ func (p *planner) plan(specs []probe.Spec) (*plan, error) {
 		}
 		out.probes = append(out.probes, pl)
 	}
+	p.images.Finish()
 	p.windows(out)
 	return out, nil
 }
@@ -115,7 +117,7 @@ func (p *planner) probe(index int, spec probe.Spec) (*planned, error) {
 	if p.blocked(pl, where); len(where.Sites) == 0 {
 		return pl, nil
 	}
-	prog, issues, err := compile.Compile(p.build, spec, index, where)
+	prog, issues, err := p.images.Compile(spec, index, where)
 	if err != nil {
 		return nil, p.untold(err)
 	}

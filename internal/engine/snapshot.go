@@ -47,13 +47,16 @@ func (p *plan) fit(l ring.Layout) {
 // placed from address at on, and notes where each lies.
 func (p *place) tables(at uint64) ([]byte, error) {
 	var text []byte
-	p.tablesAt = map[int]uint64{}
-	err := p.plan.images(func(probe int, img *program.Image) error {
+	p.tablesAt = map[*program.Image]uint64{}
+	err := p.plan.images(func(_ int, img *program.Image) error {
+		if p.tablesAt[img] != 0 {
+			return nil // shared
+		}
 		blob, err := jit.Tables(img, p.slide)
 		if err != nil {
 			return err
 		}
-		p.tablesAt[probe] = at + uint64(len(text))
+		p.tablesAt[img] = at + uint64(len(text))
 		for text = append(text, blob...); len(text)%align != 0; {
 			text = append(text, 0)
 		}

@@ -4,6 +4,7 @@ import (
 	"github.com/sidelight-dev/sidelight/internal/inject"
 	"github.com/sidelight-dev/sidelight/internal/jit"
 	"github.com/sidelight-dev/sidelight/internal/patch"
+	"github.com/sidelight-dev/sidelight/internal/program"
 	"github.com/sidelight-dev/sidelight/internal/ring"
 )
 
@@ -24,8 +25,8 @@ const align = 16
 type place struct {
 	plan     *plan
 	slide    uint64
-	env      jit.Env        // without probe and site
-	tablesAt map[int]uint64 // of snapshots, by probe
+	env      jit.Env                   // without probe and site
+	tablesAt map[*program.Image]uint64 // of snapshots
 }
 
 // trampoline writes the code of a window at an address: before each displaced
@@ -89,7 +90,7 @@ func (p *place) body(t *trampoline, pt point) error {
 	env.Log = pl.program.Log
 	env.Limited = env.Log && pl.spec.Limit > 0
 	env.Rated = env.Log && pl.spec.Rate > 0
-	env.Image, env.Tables = pl.program.Image, p.tablesAt[pt.probe]
+	env.Image, env.Tables = pl.program.Image, p.tablesAt[pl.program.Image]
 	env.After, env.Every = pl.spec.After, pl.spec.Every
 	env.Chosen = env.Log && (env.After > 0 || env.Every > 1)
 	// A register that is dead to the program may hold a variable that the next

@@ -1,0 +1,277 @@
+//go:build linux && amd64
+
+package engine
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sidelight-dev/sidelight/internal/debuginfo"
+	"github.com/sidelight-dev/sidelight/internal/locate"
+	"github.com/sidelight-dev/sidelight/internal/probe"
+)
+
+// witness is a program that both the debugger and Sidelight look into. It does
+// the same in every run: all it does comes from its standard input.
+type witness struct {
+	name  string
+	path  string
+	stdin string
+	pkgs  []string // where its breakpoints lie
+	build *debuginfo.Build
+}
+
+// stop is a line at which the debugger stopped, and what it saw.
+type stop struct {
+	at     string // file:line
+	pc     uint64
+	frames []delveFrame
+}
+
+// TestDelveSeesTheSame holds snapshots against what a debugger reads at the
+// same hits: variables of all frames, functions and lines of the stack.
+func TestDelveSeesTheSame(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes: hundreds of stops of a debugger")
+	}
+	seed := uint64(1)
+	var all comparison
+	stops := 0
+	for _, w := range witnesses(t) {
+		t.Run(w.name, func(t *testing.T) {
+			seen := w.debug(t, w.candidates(t, seed, 260), 70)
+			stops += len(seen)
+			for len(seen) > 0 {
+				n := min(8, len(seen))
+				w.compare(t, seen[:n], &all)
+				seen = seen[n:]
+			}
+		})
+	}
+	t.Logf("%d stops: %d values alike, %d differ, %d only in the debugger, %d only here, %d late, %d shown in another form",
+		stops, all.equal, len(all.differ), all.onlyDelve, all.onlyOurs, all.late, all.special)
+	for _, m := range all.missing[:min(len(all.missing), 40)] {
+		t.Log("only in the debugger:", m)
+	}
+	if all.equal < 1000 {
+		t.Errorf("only %d values were compared", all.equal)
+	}
+}
+
+func witnesses(t *testing.T) []*witness {
+	t.Helper()
+	src := filepath.Join(runtime.GOROOT(), "src", "go", "parser", "resolver.go")
+	list := []*witness{
+		{name: "words", path: buildPackage(t, "testdata/words"), stdin: src,
+			pkgs: []string{"main", "encoding/json", "text/template", "regexp", "text/tabwriter", "sort", "strconv", "reflect"}},
+		{name: "gofmt", path: buildPackage(t, "cmd/gofmt"), stdin: src,
+			pkgs: []string{"main", "go/parser", "go/scanner", "go/printer", "go/ast", "go/token", "text/tabwriter"}},
+		{name: "target", path: buildPackage(t, "testdata/target"), stdin: script(t),
+			pkgs: []string{"main", "fmt", "bufio"}},
+	}
+	for _, w := range list {
+		b, err := debuginfo.Open(w.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { b.Close() })
+		w.build = b
+	}
+	return list
+}
+
+// script lets the target run its scenarios, one after the other.
+func script(t *testing.T) string {
+	path := filepath.Join(t.TempDir(), "script")
+	text := ""
+	for _, s := range []string{"leaf", "handle", "inlined", "method", "closure", "nil", "deep", "caller", "float"} {
+		text += "run " + s + " 20\n"
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// buildPackage builds a folder of this one, or a package of the toolchain.
+func buildPackage(t *testing.T, pkg string) string {
+	t.Helper()
+	if path := built[pkg]; path != "" {
+		return path
+	}
+	dir, err := os.MkdirTemp("", "sidelight-engine")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "program")
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", path, pkg)
+	if strings.HasPrefix(pkg, "testdata/") {
+		cmd.Args[len(cmd.Args)-1] = "./" + pkg
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("building %s: %v\n%s", pkg, err, out)
+	}
+	built[pkg] = path
+	return path
+}
+
+// candidates are lines of one site each, in a random order that is the same
+// every time.
+func (w *witness) candidates(t *testing.T, seed uint64, most int) []stop {
+	t.Helper()
+	var lines []string
+	known := map[string]bool{}
+	for _, f := range w.build.Funcs() {
+		for _, pkg := range w.pkgs {
+			if f.Package != pkg {
+				continue
+			}
+			for _, row := range w.build.Lines(f) {
+				at := fmt.Sprintf("%s:%d", row.File, row.Line)
+				if row.Stmt && !known[at] {
+					known[at] = true
+					lines = append(lines, at)
+				}
+			}
+		}
+	}
+	r := rand.New(rand.NewPCG(seed, uint64(len(lines))))
+	r.Shuffle(len(lines), func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })
+	var out []stop
+	for _, at := range lines {
+		where, err := locate.Resolve(w.build, at)
+		if err != nil || len(where.Sites) != 1 {
+			continue
+		}
+		if out = append(out, stop{at: at, pc: where.Sites[0].PC}); len(out) == most {
+			break
+		}
+	}
+	return out
+}
+
+// debug runs the program in the debugger and notes what it sees at the first
+// hit of each line, until enough were hit.
+func (w *witness) debug(t *testing.T, candidates []stop, enough int) []stop {
+	t.Helper()
+	d := startDebugger(t, w.path, w.stdin)
+	byPC := map[uint64]*stop{}
+	for i := range candidates {
+		if err := d.breakAt(candidates[i].pc); err == nil {
+			byPC[candidates[i].pc] = &candidates[i]
+		}
+	}
+	var seen []stop
+	for len(seen) < enough {
+		state, err := d.goOn()
+		if err != nil || state.Exited || state.CurrentThread == nil || state.CurrentThread.Breakpoint == nil {
+			break
+		}
+		s := byPC[state.CurrentThread.PC]
+		if s == nil || s.frames != nil {
+			continue
+		}
+		if s.frames, err = d.stack(50); err != nil {
+			t.Fatal(err)
+		}
+		seen = append(seen, *s)
+		if err := d.clear(state.CurrentThread.Breakpoint.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(seen) < enough/2 {
+		t.Errorf("only %d lines of %d were hit", len(seen), len(candidates))
+	}
+	return seen
+}
+
+// compare takes snapshots at the first hit of some lines, in a run of their own.
+func (w *witness) compare(t *testing.T, stops []stop, all *comparison) {
+	t.Helper()
+	moments := w.snapshots(t, stops)
+	for i := range stops {
+		s := &stops[i]
+		m := moments[fmt.Sprint(i)]
+		if m == nil {
+			t.Errorf("%s: the debugger stopped there, and no snapshot was taken", s.at)
+			continue
+		}
+		var c comparison
+		c.stack(s.frames, m.Frames)
+		if len(m.Frames) > 0 {
+			c.variables("", &s.frames[0], &m.Frames[0])
+		}
+		for _, d := range c.differ {
+			t.Errorf("%s (%#x): %s", s.at, s.pc, d)
+		}
+		all.equal += c.equal
+		all.onlyDelve += c.onlyDelve
+		all.onlyOurs += c.onlyOurs
+		all.late += c.late
+		all.special += c.special
+		all.differ = append(all.differ, c.differ...)
+		for _, m := range c.missing {
+			all.missing = append(all.missing, s.at+": "+m)
+		}
+	}
+}
+
+// snapshots runs the program with a snapshot at each stop.
+func (w *witness) snapshots(t *testing.T, stops []stop) map[string]*probe.Moment {
+	t.Helper()
+	cmd := exec.Command(w.path)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}()
+	time.Sleep(50 * time.Millisecond) // until it waits for its input
+	s, err := Open(context.Background(), cmd.Process.Pid, Options{Log: quiet(), Guard: []string{os.Args[0], "guard"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	moments := map[string]*probe.Moment{}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for e := range s.Events() {
+			if m, ok := e.(*probe.Moment); ok {
+				moments[m.Probe] = m
+			}
+		}
+	}()
+	var specs []probe.Spec
+	for i := range stops {
+		specs = append(specs, probe.Spec{ID: fmt.Sprint(i), Kind: probe.Snapshot, At: stops[i].at, Limit: 1,
+			Bounds: probe.Bounds{Frames: 30, MaxBytes: 64 << 10, MaxItems: 1000}})
+	}
+	if _, err := s.Install(context.Background(), specs); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(w.stdin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = in.Write(text)
+	_ = in.Close()
+	_ = cmd.Wait()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	<-done
+	return moments
+}
