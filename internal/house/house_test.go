@@ -74,6 +74,7 @@ var rooms = map[string][]string{
 	"target":    {"debuginfo", "probe"},
 	"tree":      {"probe"},
 	"sink":      {"probe", "tree"},
+	"moment":    {"probe"},
 	"demo":      {"demo/shop", "probe", "sink", "target"},
 	"demo/shop": {},
 	"picture":   {},
