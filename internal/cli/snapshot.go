@@ -1,8 +1,9 @@
 package cli
 
 import (
+	"context"
 	"fmt"
-	"io"
+	"os"
 	"strconv"
 	"strings"
 
@@ -59,7 +60,7 @@ func (a *App) snapshotCmd() *cobra.Command {
 			}
 			spec := probe.Spec{ID: "p1", Kind: probe.Snapshot, At: args[1], If: p.condition, For: p.life,
 				Limit: p.limit, Rate: p.rate, Watch: b.watch, Bounds: b.bounds()}
-			return a.snapshot(cmd, args[0], spec, file, &s)
+			return a.snapshot(cmd.Context(), args[0], spec, file, &s)
 		},
 	}
 	p.add(cmd, probe.Snapshot)
@@ -165,18 +166,15 @@ func (b *byteSize) Set(s string) error {
 
 // snapshot puts one snapshot into a target, says that it waits, and keeps what
 // comes where that was asked.
-func (a *App) snapshot(cmd *cobra.Command, target string, spec probe.Spec, file string, f *sessionFlags) error {
-	out := a.sink(f, false)
-	var notes io.Writer = io.Discard
-	if isTerminal(a.Stderr) {
-		notes = a.Stderr
+func (a *App) snapshot(ctx context.Context, target string, spec probe.Spec, file string, f *sessionFlags) error {
+	w := &waiting{next: a.sink(f, false), notes: a.Stderr, paint: a.paint(a.Stderr), target: target, spec: spec}
+	if isTerminal(a.Stderr) && os.Getenv("TERM") != "dumb" && !f.verbose {
+		w.terminal = a.Stderr
 	}
-	w := &waiting{next: out, notes: notes, spec: spec, paint: a.paint(a.Stderr)}
 	defer w.stop()
+	session := func(out sink.Sink) error { return a.observeTo(ctx, target, []probe.Spec{spec}, f, out) }
 	if file == "" {
-		return a.observe(cmd.Context(), target, []probe.Spec{spec}, f, w)
+		return session(w)
 	}
-	return a.keep(file, w, func(out sink.Sink) error {
-		return a.observe(cmd.Context(), target, []probe.Spec{spec}, f, out)
-	})
+	return a.keep(file, w, session)
 }

@@ -78,7 +78,7 @@ var rooms = map[string][]string{
 	"demo":      {"demo/shop", "probe", "sink", "target"},
 	"demo/shop": {},
 	"picture":   {},
-	"cli":       {"demo", "engine", "probe", "redact", "sink", "target"},
+	"cli":       {"demo", "engine", "moment", "probe", "redact", "sink", "target"},
 	"sidelight": {"cli", "engine"},
 	"bench":     {"engine", "probe", "testprog"},
 }
