@@ -69,7 +69,7 @@ func (im *imager) variable(v *debuginfo.Variable, pc uint64) {
 	if v.Name[0] == '~' && !v.Result || v.Name[0] == '.' {
 		return
 	}
-	out := program.Var{Name: v.Name, Role: string(role(v, im.out.Function, im.params == 0)), Type: v.Type, Line: v.DeclLine}
+	out := program.Var{Name: v.Name, Role: string(role(v, im.out.Function, im.params == 0)), Type: v.Type, Line: v.DeclLine, Dict: v.Dict}
 	if v.Param {
 		im.params++
 	}

@@ -1,8 +1,6 @@
 package compile
 
 import (
-	"strings"
-
 	"github.com/sidelight-dev/sidelight/internal/debuginfo"
 	"github.com/sidelight-dev/sidelight/internal/locate"
 	"github.com/sidelight-dev/sidelight/internal/probe"
@@ -69,31 +67,5 @@ func (x *Scope) variable(s *site, v *debuginfo.Variable) probe.ScopeVar {
 
 // role tells what a variable is to its function.
 func role(v *debuginfo.Variable, function string, first bool) probe.Role {
-	switch {
-	case v.Param && first && isMethod(function):
-		return probe.RoleReceiver
-	case v.Param:
-		return probe.RoleArgument
-	case v.Result:
-		return probe.RoleResult
-	case v.Captured:
-		return probe.RoleCaptured
-	}
-	return probe.RoleLocal
-}
-
-// isMethod tells whether a full name is a method's: pkg.(*T).M or pkg.T.M, and
-// not that of a closure in a function, pkg.F.func1.
-func isMethod(function string) bool {
-	name := strings.TrimPrefix(function, packageOf(function)+".")
-	for { // T[a.B].M
-		from, to := strings.IndexByte(name, '['), strings.LastIndexByte(name, ']')
-		if from < 0 || to < from {
-			break
-		}
-		name = name[:from] + name[to+1:]
-	}
-	typ, method, two := strings.Cut(name, ".")
-	return two && typ != "" && !strings.Contains(method, ".") && !strings.Contains(method, "-") &&
-		!strings.HasPrefix(method, "func") && strings.Trim(method, "0123456789") != ""
+	return probe.Role(v.Role(function, first))
 }

@@ -8,8 +8,6 @@ import (
 	"io"
 	"os"
 	"sync"
-
-	"github.com/sidelight-dev/sidelight/internal/cache"
 )
 
 // Build is one opened build. Its methods may be used concurrently.
@@ -32,10 +30,7 @@ type Build struct {
 	pcln  pclntab
 	funcs []Func
 	list  []*Func
-	names onceErr[map[string]*Func] // by full name
-
-	cache  *cache.Dir // nil: none
-	cached *cached    // what it had; nil: nothing
+	names map[string]*Func // by full name
 
 	idx    onceErr[*index]
 	lines  lineCache
@@ -47,6 +42,9 @@ type Build struct {
 
 	itabNames onceErr[map[string][]string]
 	anyTypes  onceErr[[]string]
+	rtypes    rtypeCache
+	dicts     onceErr[map[string][]uint64]
+	relative  onceErr[map[uint64]uint64]
 }
 
 // onceErr computes a value once.
@@ -65,14 +63,12 @@ func (o *onceErr[T]) get(f func() (T, error)) (T, error) {
 }
 
 // Open reads the build at path. The error is an *Error.
-func Open(path string) (*Build, error) { return openWith(path, nil) }
-
-func openWith(path string, dir *cache.Dir) (b *Build, err error) {
+func Open(path string) (b *Build, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	b = &Build{Path: path, file: f, cache: dir}
+	b = &Build{Path: path, file: f}
 	if err := b.open(); err != nil {
 		f.Close()
 		var e *Error
@@ -99,7 +95,6 @@ func (b *Build) open() (err error) {
 	if b.debug["info"] == nil {
 		return &Error{b.Path, ErrNoDWARF, "build it with `go build` without -ldflags=-w or -s (`go run` and `go test` leave debug information out; `go test -c` keeps it)"}
 	}
-	b.attach()
 	return b.readFuncs()
 }
 

@@ -88,7 +88,7 @@ func askAll(b *Build, step int) {
 		}
 	}
 	if x, err := b.indexed(); err == nil {
-		for off := range x.named().rtypes.all() {
+		for off := range x.rtypes {
 			b.TypeByRuntime(off)
 		}
 	}

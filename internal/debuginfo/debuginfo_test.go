@@ -186,8 +186,6 @@ func checkParts(t *testing.T, b *Build) {
 	}
 }
 
-// TestRuntimeTypes holds every type that claims a runtime descriptor against the
-// descriptor itself: abi.Type begins with the size, and its kind is at byte 23.
 // TestInner: what a map and a channel point to is the runtime's own struct, with
 // the keys and elements of this very type.
 func TestInner(t *testing.T) {
@@ -211,6 +209,8 @@ func TestInner(t *testing.T) {
 	})
 }
 
+// TestRuntimeTypes holds every type that claims a runtime descriptor against the
+// descriptor itself: abi.Type begins with the size, and its kind is at byte 23.
 func TestRuntimeTypes(t *testing.T) {
 	eachWay(t, func(t *testing.T, b *Build, o testprog.Options) {
 		base := b.TypesBase()
@@ -219,7 +219,7 @@ func TestRuntimeTypes(t *testing.T) {
 			t.Fatal(base, err)
 		}
 		checked := 0
-		for off := range x.named().rtypes.all() {
+		for off := range x.rtypes {
 			ty := b.TypeByRuntime(off)
 			if ty.RType != off {
 				t.Errorf("%s is found at %#x, and says %#x", ty.Name, off, ty.RType)

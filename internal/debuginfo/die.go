@@ -9,6 +9,7 @@ type die struct {
 	set       [2]uint64 // attributes below 128 that are present
 
 	name, goPackage, compDir, expr       string
+	producer                             string
 	low, high                            uint64 // high made absolute by highPC
 	highIsSize                           bool
 	typ, origin, key, elem               uint64
@@ -331,6 +332,8 @@ func (d *die) takeRare(at uint16, v value) {
 		d.lang = v.u
 	case atCompDir:
 		d.compDir = v.s
+	case atProducer:
+		d.producer = v.s
 	case atStmtList:
 		d.stmtList = v.u
 	case atAddrBase:

@@ -9,11 +9,6 @@ import (
 type fileTable struct {
 	names []string
 	units map[string][]*unit
-
-	// Where the table comes from a cache: its block, and where in it those who
-	// use each name are.
-	kept string
-	at   []int
 }
 
 func (b *Build) fileTable() (*fileTable, error) {
@@ -21,9 +16,6 @@ func (b *Build) fileTable() (*fileTable, error) {
 		x, err := b.indexed()
 		if err != nil {
 			return nil, err
-		}
-		if t := b.cached.files(x); t != nil {
-			return t, nil
 		}
 		t := &fileTable{units: map[string][]*unit{}}
 		for _, u := range x.units {
@@ -69,19 +61,7 @@ func (b *Build) FileFuncs(file string) []*Func {
 		return nil
 	}
 	var out []*Func
-	units := t.units[file]
-	if t.at != nil {
-		kept, ok := b.keptFuncs(t, file)
-		if ok {
-			out = kept
-		} else if x, err := b.indexed(); err == nil {
-			units = x.units // whoever uses it is among all
-		}
-	}
-	for _, u := range units {
-		if !u.goLang || !u.hasLines {
-			continue
-		}
+	for _, u := range t.units[file] {
 		l, err := b.linesOf(u)
 		if err != nil {
 			continue

@@ -57,9 +57,10 @@ func (l *Loc) place(t *program.Type) {
 	}
 	parts := leaves(t, 0, nil)
 	if l.listed && len(l.Pieces) < len(parts) {
-		// A location list names only the parts that the compiler still has, and not
-		// which: one place may be a string's length, two of three a slice's length
-		// and capacity (cmd/compile/internal/ssa/debug.go, PutLocationList).
+		// A location list of optimised code names only the parts that the compiler
+		// still has, and not which: one place may be a string's length, two of three
+		// a slice's length and capacity (cmd/compile/internal/ssa/debug.go,
+		// PutLocationList).
 		l.Pieces, l.Why = nil, WhyOptimised
 		return
 	}

@@ -33,7 +33,7 @@ type Loc struct {
 	Indirect bool
 	DerefOff int64 // the variable is this many bytes behind that pointer
 
-	listed bool // from a location list
+	listed bool // from a location list of optimised code
 }
 
 // Reasons why a variable cannot be read.

@@ -20,6 +20,9 @@ type Variable struct {
 	// the same name, the line reads the outer one before it sets this one.
 	Fresh    bool
 	DeclLine int
+	// Dict is, of a variable whose type is a type parameter or made of one, 1 +
+	// the word of the generic function's dictionary that names the true type.
+	Dict int
 
 	b        *Build
 	d        varDIE
@@ -141,6 +144,7 @@ func (b *Build) variable(f *Func, s *scope, d varDIE) *Variable {
 	v := &Variable{Name: name, Param: d.param && !d.result, Result: d.result, DeclLine: d.line,
 		Captured: d.closure >= 0, b: b, d: d, fn: f, block: s}
 	v.Type = b.typeAt(d.typ)
+	v.Dict = b.dictOf(d.typ)
 	if escaped && v.Type.Elem != nil {
 		v.Type, v.indirect = v.Type.Elem, true
 	}
@@ -192,7 +196,7 @@ func (v *Variable) here(pc uint64, size int64) Loc {
 				return true
 			}
 			l, _ = v.b.pieces(v.d.unit, e.expr, size)
-			l.listed = true
+			l.listed = !v.d.unit.plain
 			return false
 		})
 	case v.d.constant:

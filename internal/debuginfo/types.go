@@ -240,7 +240,7 @@ func (b *Build) TypeByName(name string) *program.Type {
 	if err != nil {
 		return nil
 	}
-	off, ok := x.named().types.get(name)
+	off, ok := x.types[name]
 	if !ok {
 		if off, ok = x.typeEnding(name); !ok {
 			return nil
@@ -254,7 +254,7 @@ func (x *index) typeEnding(name string) (off uint64, ok bool) {
 	if !strings.Contains(name, ".") || strings.ContainsAny(name, "*[]{}() ") {
 		return 0, false
 	}
-	for full, at := range x.named().types.all() {
+	for full, at := range x.types {
 		if !strings.HasSuffix(full, "/"+name) || strings.ContainsAny(full[:len(full)-len(name)], "*[]{}() ") {
 			continue
 		}
@@ -267,15 +267,18 @@ func (x *index) typeEnding(name string) (off uint64, ok bool) {
 }
 
 // TypeByRuntime is the type whose runtime descriptor (*_type) lies off bytes
-// behind TypesBase, or nil if the debug information does not have it.
+// behind TypesBase, or nil if there is none. Where the debug information does
+// not have it, the descriptor itself is read.
 func (b *Build) TypeByRuntime(off uint64) *program.Type {
 	x, err := b.indexed()
 	if err != nil {
 		return nil
 	}
-	d, ok := x.named().rtypes.get(off)
-	if !ok || off == 0 {
+	if off == 0 {
 		return nil
 	}
-	return b.typeAt(d)
+	if d, ok := x.rtypes[off]; ok {
+		return b.typeAt(d)
+	}
+	return b.rtypeAt(off)
 }

@@ -1,6 +1,10 @@
 package debuginfo
 
-import "sort"
+import (
+	"slices"
+	"sort"
+	"strings"
+)
 
 // unit is one compilation unit of .debug_info.
 type unit struct {
@@ -12,6 +16,7 @@ type unit struct {
 
 	name, pkg, compDir string
 	goLang             bool
+	plain              bool   // compiled without optimisation
 	low                uint64 // base of its range and location lists
 	stmtList           uint64
 	hasLines           bool
@@ -98,6 +103,7 @@ func (b *Build) readUnitDIE(info string, u *unit) error {
 	}
 	u.name, u.pkg, u.compDir = d.name, d.goPackage, d.compDir
 	u.goLang = d.lang == langGo
+	u.plain = slices.Contains(strings.Fields(d.producer), "-N")
 	u.low, u.stmtList, u.hasLines = d.low, d.stmtList, d.has(atStmtList)
 	return nil
 }

@@ -29,6 +29,9 @@ type Config struct {
 	Function  func(pc uint64) string         // name of the function at a linked address, "" unknown
 	Time      func(tsc uint64) time.Time     // when the time-stamp counter had that value
 	Redact    *redact.Rules                  // what is not shown; nil: the default rules
+	Target    string                         // name of the process
+	Build     string                         // its Go build ID
+	Moments   Moments                        // of a session with snapshots
 }
 
 // Decoder turns the records of one session into hits. It is not for concurrent
@@ -73,42 +76,64 @@ func Header(rec []byte) (size, probe int, tsc uint64, err error) {
 	return size, probe, binary.LittleEndian.Uint64(rec[ring.RecordTSC:]), nil
 }
 
-// Record decodes one record. rec may be longer than it. Padding is
+// Record decodes one record of a log. rec may be longer than it. Padding is
 // ErrPadding; every other error is ErrDamaged.
 func (d *Decoder) Record(rec []byte) (*probe.Hit, error) {
-	size, index, tsc, err := Header(rec)
-	if err != nil {
-		return nil, err
-	}
-	rec = rec[:size]
-	p := d.programs[index]
-	at := int(binary.LittleEndian.Uint16(rec[ring.RecordSite:]))
-	if p == nil || at >= len(p.Sites) {
-		return nil, fmt.Errorf("%w: probe %d, site %d are unknown", ErrDamaged, index, at)
-	}
-	site := &p.Sites[at]
-	slots, err := parse(site, rec)
+	r, err := d.record(rec)
 	if err != nil {
 		return nil, err
 	}
 	h := &probe.Hit{
+		Probe: r.spec.ID, Location: r.spec.At,
 		PID:       d.cfg.PID,
-		Goroutine: binary.LittleEndian.Uint64(rec[ring.RecordGoid:]),
-		Function:  site.Function,
-		File:      site.File,
-		Line:      site.Line,
-	}
-	if index < len(d.cfg.Probes) {
-		h.Probe, h.Location = d.cfg.Probes[index].ID, d.cfg.Probes[index].At
+		Goroutine: r.goid,
+		Function:  r.site.Function,
+		File:      r.site.File,
+		Line:      r.site.Line,
 	}
 	if d.cfg.Time != nil {
-		h.Time = d.cfg.Time(tsc)
+		h.Time = d.cfg.Time(r.tsc)
 	}
-	h.Values = d.values(p, site, slots)
-	h.Message = message(p, h.Values)
-	d.seq[index]++
-	h.Seq = d.seq[index]
+	h.Values = d.values(r.program, r.site, r.slots)
+	h.Message = message(r.program, h.Values)
+	h.Seq = d.next(r)
 	return h, nil
+}
+
+// parsed is a record whose parts were found.
+type parsed struct {
+	program *program.Program
+	site    *program.Site
+	spec    probe.Spec // empty: unknown
+	tsc     uint64
+	goid    uint64
+	slots   []slot
+	rest    []byte // behind the slots
+}
+
+func (d *Decoder) record(rec []byte) (r parsed, err error) {
+	size, index, tsc, err := Header(rec)
+	if err != nil {
+		return r, err
+	}
+	rec = rec[:size]
+	at := int(binary.LittleEndian.Uint16(rec[ring.RecordSite:]))
+	r = parsed{program: d.programs[index], tsc: tsc, goid: binary.LittleEndian.Uint64(rec[ring.RecordGoid:])}
+	if r.program == nil || at >= len(r.program.Sites) {
+		return r, fmt.Errorf("%w: probe %d, site %d are unknown", ErrDamaged, index, at)
+	}
+	r.site = &r.program.Sites[at]
+	if index < len(d.cfg.Probes) {
+		r.spec = d.cfg.Probes[index]
+	}
+	r.slots, r.rest, err = parse(r.site, rec)
+	return r, err
+}
+
+// next numbers the hits of a probe.
+func (d *Decoder) next(r parsed) uint64 {
+	d.seq[r.program.Index]++
+	return d.seq[r.program.Index]
 }
 
 // values builds the program's values from the slots of a site.

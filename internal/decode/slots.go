@@ -15,10 +15,11 @@ type slot struct {
 	n      int64  // SlotBytes: how many elements there are
 }
 
-// parse cuts a record of site into its slots, as package ring lays them out.
-func parse(site *program.Site, rec []byte) ([]slot, error) {
+// parse cuts a record of site into its slots, as package ring lays them out, and
+// what follows them.
+func parse(site *program.Site, rec []byte) (slots []slot, rest []byte, err error) {
 	c := cursor{rec: rec, at: ring.RecordHeader}
-	slots := make([]slot, len(site.Slots))
+	slots = make([]slot, len(site.Slots))
 	for i, b := range c.take(int64(len(slots))) {
 		slots[i].status = program.Status(b)
 	}
@@ -43,7 +44,7 @@ func parse(site *program.Site, rec []byte) ([]slot, error) {
 		}
 		n, elem := slots[i].n, max(s.Elem, 1)
 		if n < 0 {
-			return nil, fmt.Errorf("%w: slot %d has length %d", ErrDamaged, i, n)
+			return nil, nil, fmt.Errorf("%w: slot %d has length %d", ErrDamaged, i, n)
 		}
 		size := s.Max
 		if n <= s.Max/elem {
@@ -52,9 +53,9 @@ func parse(site *program.Site, rec []byte) ([]slot, error) {
 		slots[i].data = c.take(size)
 	}
 	if c.bad {
-		return nil, fmt.Errorf("%w: %d bytes are too few for its slots", ErrDamaged, len(rec))
+		return nil, nil, fmt.Errorf("%w: %d bytes are too few for its slots", ErrDamaged, len(rec))
 	}
-	return slots, nil
+	return slots, rec[c.at:], nil
 }
 
 // cursor reads a record from front to back in steps of eight bytes.

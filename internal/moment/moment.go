@@ -1,163 +1,119 @@
-// Package moment keeps snapshots in files and reads them again, exactly.
+// Package moment makes of an image the moment that a person sees: the stack
+// with its functions, inlined ones included, the variables of each with their
+// values, the watched expressions, who started the goroutine, and the trace that
+// a context carries.
 //
-// Moments come in (package probe, by way of package cli); a file goes out, and
-// comes back as the same moments. Package cli stands before it, and shows what
-// it reads by packages sink and view.
+// The image of a hit, the site where it was taken and the build come in; a
+// probe.Moment goes out. Before it stand image, value (which reads values) and
+// debuginfo; after it stands decode, to which the engine hands it over.
 //
-// A file is a gzip file of JSON lines. Each line is a gzip member of its own,
-// so that what was written is whole whatever happens to the next one. The first
-// line says what the file is: {"format":"sidelight moments","version":1}. Each
-// of the others is a moment with the members of package probe's Moment, Frame,
-// Variable and Value in lower case; what is empty is left out. Floats are
-// written as their bits and bytes in base64, and so is text that is no UTF-8:
-// {"base64":"…"}.
+// What was copied at the hit is exact: registers and variables at the site, and
+// the stack. Registers of calling functions are gone, and nobody followed their
+// pointers at the hit: those are read afterwards, and marked.
 package moment
 
 import (
-	"bufio"
-	"bytes"
-	"compress/gzip"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-
+	"github.com/sidelight-dev/sidelight/internal/debuginfo"
+	"github.com/sidelight-dev/sidelight/internal/image"
 	"github.com/sidelight-dev/sidelight/internal/probe"
+	"github.com/sidelight-dev/sidelight/internal/program"
+	"github.com/sidelight-dev/sidelight/internal/value"
 )
 
-// The first line of a file.
-const (
-	format  = "sidelight moments"
-	version = 1
-)
-
-type header struct {
-	Format  string `json:"format"`
-	Version int    `json:"version"`
+// Reader makes moments of one process. It is not for concurrent use.
+type Reader struct {
+	b      *debuginfo.Build
+	slide  uint64
+	late   func(addr uint64, n int64) []byte
+	listed map[*program.Image]map[uint64]bool
 }
 
-// What is read of a file at most, in bytes.
-const (
-	maxLine  = 256 << 20
-	maxWhole = 1 << 30
-)
+// New makes a reader for a process that runs a build, its addresses slide above
+// the linked ones. late reads the process's memory as it is now; nil: nothing is
+// read after the hit.
+func New(b *debuginfo.Build, slide uint64, late func(addr uint64, n int64) []byte) *Reader {
+	return &Reader{b: b, slide: slide, late: late, listed: map[*program.Image]map[uint64]bool{}}
+}
 
-// ErrForeign says that a file holds no moments.
-var ErrForeign = errors.New("this is no file of snapshots; sidelight snapshot … --save FILE makes one")
+// Hit is a hit of a snapshot as it was recorded.
+type Hit struct {
+	Program *program.Program
+	Site    *program.Site
+	Bounds  probe.Bounds
+	Image   *image.Image
+	Slot    func(i int) (data []byte, why string) // the fixed part of a slot
+}
 
-// Read reads all moments. Where the file is damaged or ends too soon, it
-// returns those that are whole, and an error that says so.
-func Read(r io.Reader) ([]*probe.Moment, error) {
-	lines, err := newReader(r)
-	if err != nil {
-		return nil, err
+// Fill reads a hit into a moment.
+func (r *Reader) Fill(h Hit, m *probe.Moment) {
+	h.Bounds = h.Bounds.WithDefaults()
+	w := walker{r: r, h: h, m: m, values: value.New(r.config(h))}
+	w.stack()
+	w.watches()
+	m.Created = r.created(h.Image)
+	m.Trace = w.trace()
+	m.Cuts = append(m.Cuts, value.Whole(h.Image, h.Bounds)...)
+}
+
+// config says to package value what it needs of the process.
+func (r *Reader) config(h Hit) value.Config {
+	base := r.slide + r.b.TypesBase()
+	listed := r.listedOf(h.Program.Image)
+	cfg := value.Config{
+		Image: h.Image, Bounds: h.Bounds, Late: r.late,
+		Type: func(rtype uint64) *program.Type {
+			if rtype <= base {
+				return nil
+			}
+			return r.b.TypeByRuntime(rtype - base)
+		},
+		Listed:   func(addr uint64) bool { return listed[addr-r.slide] },
+		Direct:   r.direct,
+		Function: func(pc uint64) string { return r.function(pc) },
+		Closure:  func(pc uint64) []program.Field { return r.b.Closure(pc - r.slide) },
+		Fixed:    func(addr uint64, n int64) []byte { return r.b.ReadOnly(addr-r.slide, n) },
+		Global:   r.global,
 	}
-	var all []*probe.Moment
-	for {
-		line, err := lines.next()
-		if err == io.EOF {
-			return all, nil
+	if h.Program.Image != nil {
+		cfg.Object = h.Program.Image.Object
+	}
+	return cfg
+}
+
+// listedOf are the dynamic types and the code that an image's program can follow.
+func (r *Reader) listedOf(img *program.Image) map[uint64]bool {
+	if img == nil {
+		return nil
+	}
+	l := r.listed[img]
+	if l == nil {
+		l = make(map[uint64]bool, len(img.Dynamic))
+		for _, d := range img.Dynamic {
+			l[d.Key] = true
 		}
-		var m *probe.Moment
-		if err == nil {
-			m, err = decode(line)
-		}
-		if err != nil {
-			return all, fmt.Errorf("the file is damaged after %s: %w", count(len(all)), err)
-		}
-		all = append(all, m)
+		r.listed[img] = l
 	}
+	return l
 }
 
-func count(n int) string {
-	if n == 1 {
-		return "1 snapshot"
+func (r *Reader) direct(t *program.Type) bool {
+	if direct, known := r.b.Direct(t); known {
+		return direct
 	}
-	return fmt.Sprintf("%d snapshots", n)
+	return value.Direct(t)
 }
 
-// reader reads the members of a file.
-type reader struct {
-	in    *bufio.Reader
-	zip   *gzip.Reader
-	whole int64
+func (r *Reader) function(pc uint64) string {
+	if f := r.b.FuncAt(pc - r.slide); f != nil {
+		return f.Name
+	}
+	return ""
 }
 
-// newReader reads the first line.
-func newReader(r io.Reader) (*reader, error) {
-	in := bufio.NewReader(r)
-	zip, err := gzip.NewReader(in)
-	if err != nil {
-		return nil, ErrForeign
+func (r *Reader) global(name string) (uint64, bool) {
+	g, ok := r.b.Global(name)
+	if !ok || g.Name != name {
+		return 0, false
 	}
-	lines := &reader{in: in, zip: zip}
-	line, err := lines.member(1 << 10)
-	var h header
-	if err != nil || json.Unmarshal(line, &h) != nil || h.Format != format {
-		return nil, ErrForeign
-	}
-	if h.Version != version {
-		return nil, fmt.Errorf("the file has version %d of the format; this sidelight reads version %d: use the newer one", h.Version, version)
-	}
-	return lines, nil
-}
-
-// next returns the next line, or io.EOF where the file ends between two.
-func (r *reader) next() ([]byte, error) {
-	if _, err := r.in.Peek(1); err != nil {
-		return nil, err
-	}
-	if err := r.zip.Reset(r.in); err != nil {
-		return nil, torn(err)
-	}
-	return r.member(maxLine)
-}
-
-// member reads one member to its end, where its checksum is compared.
-func (r *reader) member(most int64) ([]byte, error) {
-	r.zip.Multistream(false)
-	most = min(most, maxWhole-r.whole)
-	line, err := io.ReadAll(io.LimitReader(r.zip, most+1))
-	if err != nil {
-		return nil, torn(err)
-	}
-	if int64(len(line)) > most {
-		return nil, fmt.Errorf("it holds more than %d MB", most>>20)
-	}
-	r.whole += int64(len(line))
-	return line, nil
-}
-
-// torn keeps an end within a member apart from the end of the file.
-func torn(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
-
-// pack makes a member of a line.
-func pack(v any) ([]byte, error) {
-	var out bytes.Buffer
-	zip := gzip.NewWriter(&out)
-	enc := json.NewEncoder(zip)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
-	}
-	if err := zip.Close(); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), nil
-}
-
-// encode writes the member of a moment.
-func encode(m *probe.Moment) ([]byte, error) { return pack(fromMoment(m)) }
-
-func decode(line []byte) (*probe.Moment, error) {
-	var w momentLine
-	if err := json.Unmarshal(line, &w); err != nil {
-		return nil, err
-	}
-	return w.moment()
+	return g.Addr + r.slide, true
 }

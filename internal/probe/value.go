@@ -12,7 +12,7 @@ const (
 	Uint      // Uint
 	Float     // Float, Bits 32 or 64
 	Complex   // Fields "real" and "imag"
-	String    // Data, Len, Truncated; byte slices too
+	String    // Data, Len, Truncated; byte slices too, of snapshots with Bits 8
 	Struct    // Fields
 	List      // array or slice: Elems, Len, Truncated
 	Interface // Type is the dynamic type, Elems[0] its value when it has one

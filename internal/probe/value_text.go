@@ -15,14 +15,26 @@ import (
 // String is the value as a message shows it: as Go's %+v does, but strings
 // within others are quoted, and no byte of the target can control a terminal.
 func (v Value) String() string {
+	text := v.inner()
 	if v.Shape == String {
-		return v.stringText(false)
+		text = v.stringText(false)
 	}
-	return v.inner()
+	if v.Late || v.Shape == Pointer && len(v.Elems) == 1 && v.Elems[0].Late {
+		text += " (late)"
+	}
+	return text
 }
 
 // inner is the value as a part of another shows it.
 func (v Value) inner() string {
+	if v.Note != "" {
+		return v.plain() + " (" + Escape(v.Note) + ")"
+	}
+	return v.plain()
+}
+
+// plain is inner without what is to be known besides.
+func (v Value) plain() string {
 	switch v.Shape {
 	case Nil:
 		return "nil"
@@ -52,16 +64,14 @@ func (v Value) inner() string {
 			return "&" + v.Elems[0].inner()
 		}
 		return fmt.Sprintf("0x%x", v.Uint)
-	case Map, Chan:
-		if v.Len < 0 {
-			return Escape(v.Type)
-		}
-		return fmt.Sprintf("%s(len %d)", Escape(v.Type), v.Len)
+	case Map:
+		return v.mapText()
+	case Chan:
+		return v.chanText()
 	case Func:
-		if v.Text != "" {
-			return Escape(v.Text)
-		}
-		return fmt.Sprintf("func(0x%x)", v.Uint)
+		return v.funcText()
+	case Literal:
+		return Escape(v.Text)
 	case Redacted:
 		return "[redacted: " + Escape(v.Text) + "]"
 	}
@@ -98,7 +108,7 @@ func (v Value) complexText() string {
 func (v Value) stringText(quoted bool) string {
 	s := Escape(string(v.Data))
 	switch {
-	case v.Type == "[]uint8" && !isText(v.Data):
+	case (v.Type == "[]uint8" || v.Bits == 8) && !isText(v.Data):
 		s = hex.EncodeToString(v.Data)
 	case quoted:
 		s = `"` + strings.ReplaceAll(s, `"`, `\"`) + `"`

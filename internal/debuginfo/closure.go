@@ -1,0 +1,72 @@
+package debuginfo
+
+import (
+	"debug/elf"
+	"slices"
+
+	"github.com/sidelight-dev/sidelight/internal/program"
+)
+
+// Closure is what the closures whose code is at entry captured: offsets in the
+// closure, whose first word is the code. Before the name of a variable that is
+// shared with the function around it stands "&", and its type is the pointer.
+// Builds of Go before 1.23 do not tell; others tell all but what the compiler
+// made for itself.
+func (b *Build) Closure(entry uint64) []program.Field {
+	f := b.FuncAt(entry)
+	if f == nil || f.Entry != entry {
+		return nil
+	}
+	root := b.tree(f)
+	if root == nil {
+		return nil
+	}
+	var out []program.Field
+	for _, d := range root.vars {
+		if d.closure < 8 || d.name == "" || d.name[0] == '.' {
+			continue
+		}
+		field := program.Field{Name: d.name, Type: b.typeAt(d.typ), Offset: d.closure}
+		if !slices.ContainsFunc(out, func(o program.Field) bool { return o.Offset == field.Offset }) {
+			out = append(out, field)
+		}
+	}
+	slices.SortFunc(out, func(x, y program.Field) int { return int(x.Offset - y.Offset) })
+	return out
+}
+
+// ReadOnly reads n bytes at a linked address that nothing can change while the
+// program runs; nil where there are none. What the loader relocates is not of
+// that kind.
+func (b *Build) ReadOnly(addr uint64, n int64) []byte {
+	for _, s := range b.elf.Sections {
+		if s.Type != elf.SHT_PROGBITS || s.Flags&elf.SHF_ALLOC == 0 || s.Flags&elf.SHF_WRITE != 0 {
+			continue
+		}
+		if addr < s.Addr || addr-s.Addr >= s.Size || n < 0 || uint64(n) > s.Size-(addr-s.Addr) {
+			continue
+		}
+		out, err := b.Bytes(addr, int(n))
+		if err != nil {
+			return nil
+		}
+		return out
+	}
+	return nil
+}
+
+// Direct tells whether an interface holds a value of type t in its data word
+// instead of a pointer to it: the runtime's descriptor has a bit for that, in
+// its kind up to Go 1.25 and in its flags since (internal/abi/type.go).
+func (b *Build) Direct(t *program.Type) (direct, known bool) {
+	const tflag, kind, bit = 20, 23, 1 << 5
+	base := b.TypesBase()
+	if t == nil || t.RType == 0 || base == 0 {
+		return false, false
+	}
+	raw, err := b.Bytes(base+t.RType, kind+1)
+	if err != nil {
+		return false, false
+	}
+	return (raw[tflag]|raw[kind])&bit != 0, true
+}

@@ -1,0 +1,44 @@
+package value
+
+import (
+	"fmt"
+
+	"github.com/sidelight-dev/sidelight/internal/image"
+	"github.com/sidelight-dev/sidelight/internal/probe"
+	"github.com/sidelight-dev/sidelight/internal/ring"
+)
+
+type cut struct {
+	is   bool
+	text string
+}
+
+// cuts are the reasons of an image that is not whole, the one that most likely
+// explains a hole first.
+func cuts(m *image.Image, b probe.Bounds) []cut {
+	has := func(bit uint16) bool { return m != nil && m.Cut&bit != 0 }
+	return []cut{
+		{has(ring.CutFaults), "too many addresses could not be read"},
+		{has(ring.CutObjects), fmt.Sprintf("more than --max-items %d objects", b.MaxItems)},
+		{has(ring.CutBytes), fmt.Sprintf("more than --max-bytes %d", b.MaxBytes)},
+		{has(ring.CutCorrupt), whyLength},
+		{m != nil && m.Faults > 0, whyFault},
+		{has(ring.CutUnknown), "of a type that the snapshot did not expect"},
+	}
+}
+
+// Whole says what was cut from an image, the depth included; nothing where
+// nothing was.
+func Whole(m *image.Image, b probe.Bounds) []string {
+	b = b.WithDefaults()
+	var out []string
+	if m.Cut&ring.CutDepth != 0 {
+		out = append(out, fmt.Sprintf("deeper than --depth %d", b.Depth))
+	}
+	for _, c := range cuts(m, b) {
+		if c.is {
+			out = append(out, c.text)
+		}
+	}
+	return out
+}

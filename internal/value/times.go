@@ -1,0 +1,147 @@
+package value
+
+import (
+	"time"
+
+	"github.com/sidelight-dev/sidelight/internal/probe"
+	"github.com/sidelight-dev/sidelight/internal/program"
+)
+
+// How time.Time keeps a time, the same in Go 1.9 to 1.26 (src/time/time.go):
+// with its top bit set, wall has 33 bits of seconds since 1885 and 30 bits of
+// nanoseconds; else ext has the seconds since the year 1.
+const (
+	timeMonotonic  = 1 << 63
+	timeNanoBits   = 30
+	timeSecondBits = 33
+	year1885       = 59453308800 // seconds since the year 1
+	year1970       = 62135596800
+)
+
+// time reads a time.Time in its location, where what the location says of that
+// very second is known, and in UTC else.
+func (r *Reader) time(t *program.Type, p Place) (probe.Value, bool) {
+	wall, late, ok1 := r.number(t, p, "wall")
+	ext, _, ok2 := r.number(t, p, "ext")
+	loc, _, ok3 := r.number(t, p, "loc")
+	if !ok1 || !ok2 || !ok3 {
+		return probe.Value{}, false
+	}
+	seconds := int64(ext)
+	if wall&timeMonotonic != 0 {
+		seconds = year1885 + int64(wall>>timeNanoBits&(1<<timeSecondBits-1))
+	}
+	at := time.Unix(seconds-year1970, int64(wall&(1<<timeNanoBits-1))).UTC()
+	if at.Year() < 0 || at.Year() > 9999 {
+		return probe.Value{}, false
+	}
+	v := probe.Value{Shape: probe.Literal, Text: at.Format(time.RFC3339Nano), Late: late}
+	if loc != 0 {
+		lt, lp, _ := part(t, p, "loc")
+		r.locate(&v, at, lt.Elem, lp, loc)
+	}
+	return v, true
+}
+
+// locate puts a time into its location.
+func (r *Reader) locate(v *probe.Value, at time.Time, t *program.Type, from Place, loc uint64) {
+	saved := r.from
+	r.from = from
+	defer func() { r.from = saved }()
+	p := Place{Addr: loc}
+	_, np, ok := part(t, p, "name")
+	if !ok {
+		return
+	}
+	name := r.text(np)
+	if local, known := r.local(); known && local == loc {
+		name = probe.Value{Shape: probe.String, Data: []byte("Local")}
+	}
+	if name.Shape != probe.String || name.Truncated {
+		v.Note = "in UTC; its location was not copied"
+		return
+	}
+	if string(name.Data) == "UTC" {
+		return
+	}
+	offset, late, ok := r.zone(t, p, at.Unix())
+	if !ok {
+		v.Text += " " + string(name.Data)
+		v.Note = "in UTC; what its location made of it was not copied"
+		return
+	}
+	v.Text = at.In(time.FixedZone("", offset)).Format(time.RFC3339Nano) + " " + string(name.Data)
+	v.Late = v.Late || late || name.Late
+}
+
+// local is the address of time.Local's location.
+func (r *Reader) local() (uint64, bool) {
+	if r.cfg.Global == nil {
+		return 0, false
+	}
+	return r.cfg.Global("time.localLoc")
+}
+
+// zone is a location's offset from UTC at a second, as time.Location.lookup
+// finds it; what lies behind its table of changes it does not tell.
+func (r *Reader) zone(t *program.Type, p Place, sec int64) (offset int, late, ok bool) {
+	start, l1, ok1 := r.number(t, p, "cacheStart")
+	end, l2, ok2 := r.number(t, p, "cacheEnd")
+	cached, l3, ok3 := r.number(t, p, "cacheZone")
+	zt, zp, ok4 := part(t, p, "zone")
+	tt, tp, ok5 := part(t, p, "tx")
+	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 {
+		return 0, false, false
+	}
+	if cached != 0 && int64(start) <= sec && sec < int64(end) {
+		u, l, ok := r.number(zt.Elem, Place{Addr: cached}, "offset")
+		return int(int64(u)), l1 || l2 || l3 || l, ok
+	}
+	zones, n, _, why := r.header(zp)
+	if why != "" || zt.Elem == nil || tt.Elem == nil {
+		return 0, false, false
+	}
+	index, late, ok := r.change(tt.Elem, tp, sec)
+	if !ok || int64(index) >= n {
+		return 0, false, false
+	}
+	u, l, ok := r.number(zt.Elem, Place{Addr: zones + index*uint64(zt.Elem.Size)}, "offset")
+	return int(int64(u)), late || l, ok
+}
+
+// change is the index of the zone that holds since the last change before sec.
+func (r *Reader) change(t *program.Type, p Place, sec int64) (index uint64, late, ok bool) {
+	tx, n, _, why := r.header(p)
+	if why != "" || t.Size <= 0 || n > 1<<16 {
+		return 0, false, false
+	}
+	if n == 0 {
+		return 0, false, true
+	}
+	lo, hi := int64(0), n
+	when := func(i int64) (int64, bool) {
+		u, l, ok := r.number(t, Place{Addr: tx + uint64(i*t.Size)}, "when")
+		late = late || l
+		return int64(u), ok
+	}
+	if first, ok := when(0); !ok || sec < first {
+		return 0, late, false
+	}
+	for hi-lo > 1 {
+		mid := lo + (hi-lo)/2
+		w, ok := when(mid)
+		if !ok {
+			return 0, late, false
+		}
+		if sec < w {
+			hi = mid
+		} else {
+			lo = mid
+		}
+	}
+	if lo == n-1 {
+		return 0, late, false // what holds from the last change on, a rule says
+	}
+	u, l, ok := r.number(t, Place{Addr: tx + uint64(lo*t.Size)}, "index")
+	return u, late || l, ok
+}
