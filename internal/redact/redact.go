@@ -147,6 +147,9 @@ func (r *Rules) walk(v probe.Value) probe.Value {
 
 // entries are those of a map: each value goes by its key.
 func (r *Rules) entries(entries []probe.Entry) []probe.Entry {
+	if entries == nil { // not read, which is not the same as none
+		return nil
+	}
 	out := make([]probe.Entry, len(entries))
 	for i, e := range entries {
 		out[i] = probe.Entry{Key: r.walk(e.Key), Value: r.Value(text(e.Key), e.Value)}
