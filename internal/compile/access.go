@@ -22,9 +22,9 @@ func (c *checker) index(n *expr.Index) (*operand, error) {
 	switch o.kind() {
 	case reflect.String, reflect.Slice, reflect.Array:
 	case reflect.Map:
-		return nil, c.fail(n, "len("+c.text(n.X)+") tells how many entries it has", "maps cannot be looked up in a probe yet")
+		return c.lookup(n, o)
 	default:
-		return nil, c.fail(n, "strings, arrays and slices have indexes", "cannot index %s (type %s)", c.text(n.X), o.describe())
+		return nil, c.fail(n, "strings, arrays, slices and maps have indexes", "cannot index %s (type %s)", c.text(n.X), o.describe())
 	}
 	i, err := c.indexValue(n.I)
 	if err != nil {

@@ -3,12 +3,14 @@ package compile
 import (
 	"go/constant"
 	"reflect"
+	"slices"
 
 	"github.com/sidelight-dev/sidelight/internal/expr"
 	"github.com/sidelight-dev/sidelight/internal/program"
 )
 
-// call is Fun(Args): len, cap or a conversion; everything else is refused.
+// call is Fun(Args): len, cap, a question or a conversion; everything else is
+// refused.
 func (c *checker) call(n *expr.Call) (*operand, error) {
 	name := ""
 	switch f := n.Fun.(type) {
@@ -25,10 +27,17 @@ func (c *checker) call(n *expr.Call) (*operand, error) {
 	if name == "len" || name == "cap" {
 		return c.length(n, name)
 	}
+	if slices.Contains(asking, name) {
+		c.reads.Made = true
+		return c.ask(n, name)
+	}
+	if instead := insteadOf[name]; instead != "" {
+		return nil, c.fail(n, "write "+instead, "a probe cannot call functions")
+	}
 	t := c.s.namedType(name)
 	if t == nil {
 		hint := expr.CallHint
-		if near := expr.Nearest(name, append(basicNames(), "len", "cap")); near != "" {
+		if near := expr.Nearest(name, append(append(basicNames(), "len", "cap"), asking...)); near != "" {
 			hint = "did you mean " + near + "? " + hint
 		}
 		return nil, c.fail(n, hint, "a probe cannot call functions")

@@ -37,7 +37,26 @@ func (r *recorder) capture(o *operand) program.Shape {
 		return program.Shape{Form: program.FormStatic, Type: o.typ, Static: constBytes(o.val, o.typ)}
 	}
 	r.limit = min(len(r.slots)+maxValueSlots, maxSlots)
-	return r.shape(o.typ, o.place, nil, nil, 1)
+	return r.shape(o.typ, r.once(o.place), nil, nil, 1)
+}
+
+// once is p without a search that every part of it would make again: a place in
+// memory that was searched for is recorded first.
+func (r *recorder) once(p place) place {
+	m, ok := p.(memory)
+	if !ok || !searches(m.base) {
+		return p
+	}
+	slot, ok := r.add(program.Slot{Kind: program.SlotScalar, Node: m.base, Size: 8})
+	if !ok {
+		return unreadable{whyTooLarge}
+	}
+	return memory{&program.Node{Op: program.OpSlot, Type: program.U64, Imm: int64(slot)}}
+}
+
+// searches tells whether evaluating n searches a map.
+func searches(n *program.Node) bool {
+	return n != nil && (n.Op == program.OpFind || searches(n.X) || searches(n.Y) || searches(n.Z) || searches(n.W))
 }
 
 // add records one more slot; ok is false if there is no room for it.

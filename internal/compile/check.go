@@ -15,9 +15,10 @@ const addOp = token.ADD
 // checker checks one expression against what is in scope at one site, and
 // turns it into nodes on the way.
 type checker struct {
-	x     *expr.Expr
-	s     *site
-	reads program.Reads
+	x       *expr.Expr
+	s       *site
+	reads   program.Reads
+	message bool // x is shown, not asked
 }
 
 func (c *checker) fail(n expr.Node, hint, format string, args ...any) *expr.Error {
@@ -51,6 +52,8 @@ func (c *checker) eval(n expr.Node) (*operand, error) {
 		return c.binary(n)
 	case *expr.Call:
 		return c.call(n)
+	case *expr.Assert:
+		return c.assert(n)
 	}
 	return nil, c.fail(n, "", "this is not part of the probe language")
 }

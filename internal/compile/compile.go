@@ -290,7 +290,7 @@ func (c *checker) condition() (*operand, error) {
 // value compiles one expression of the message at a site.
 func (c *compiler) value(s *site, x *expr.Expr, r *recorder) program.Capture {
 	s.lost = nil
-	ch := &checker{x: x, s: s}
+	ch := &checker{x: x, s: s, message: true}
 	o, err := ch.value(x.Root)
 	if err != nil {
 		c.wrong(s, x, err, "the value is unreadable there")

@@ -25,7 +25,7 @@ func (c *checker) ident(n *expr.Ident) (*operand, error) {
 		return &operand{node: n, val: constant.MakeBool(n.Name == "true")}, nil
 	case "nil":
 		return &operand{node: n, isNil: true}, nil
-	case "len", "cap":
+	case "len", "cap", "contains", "startsWith", "endsWith", "matches", "is":
 		return nil, c.fail(n, "write "+n.Name+"(x)", "%s is no value", n.Name)
 	}
 	if basic[n.Name] != nil {

@@ -111,6 +111,9 @@ func asI64(n *program.Node) *program.Node { return convert(n, program.U64, progr
 // often as they are evaluated; jit takes a few more. A condition may have half.
 const maxNodes = 2000
 
+// searchNodes is what a search in a map or a text counts for.
+const searchNodes = 40
+
 // count is the number of nodes that evaluating n visits, maxNodes+1 if more.
 func count(n *program.Node, seen map[*program.Node]int) int {
 	if n == nil {
@@ -120,6 +123,10 @@ func count(n *program.Node, seen map[*program.Node]int) int {
 		return c
 	}
 	c := 1
+	switch n.Op {
+	case program.OpFind, program.OpMatch:
+		c = searchNodes
+	}
 	for _, x := range []*program.Node{n.X, n.Y, n.Z, n.W} {
 		c = min(c+count(x, seen), maxNodes+1)
 	}

@@ -19,9 +19,6 @@ func (c *converter) outside(n ast.Node) *Error {
 		return c.refuse(n, "it reads variables and fields only", "a probe cannot define functions")
 	case *ast.CompositeLit:
 		return c.refuse(n, "compare field by field", "composite literals are not part of the probe language")
-	case *ast.TypeAssertExpr:
-		return c.refuse(n, "print the interface itself: it shows its dynamic type and its scalar or string value",
-			"type assertions are not part of the probe language")
 	case *ast.IndexListExpr:
 		return c.refuse(n, "", "type arguments are not part of the probe language")
 	case *ast.ArrayType, *ast.StructType, *ast.FuncType, *ast.InterfaceType, *ast.MapType, *ast.ChanType:
@@ -82,6 +79,19 @@ func (c *converter) index(n *ast.IndexExpr, depth int) (Node, error) {
 	return &Index{c.span(n), x, i}, err
 }
 
+func (c *converter) assert(n *ast.TypeAssertExpr, depth int) (Node, error) {
+	if n.Type == nil {
+		return nil, c.refuse(n, "name a type: x.(*T)", "x.(type) belongs to a switch")
+	}
+	x, err := c.node(n.X, depth)
+	return &Assert{c.span(n), x, c.typeName(n.Type)}, err
+}
+
+func (c *converter) typeName(n ast.Expr) *TypeName {
+	sp := c.span(n)
+	return &TypeName{sp, c.x.Src[sp.pos:sp.end]}
+}
+
 func (c *converter) slice(n *ast.SliceExpr, depth int) (Node, error) {
 	if n.Slice3 {
 		return nil, c.refuse(n, "write x[low:high]", "slices with a capacity are not part of the probe language")
@@ -138,7 +148,12 @@ func (c *converter) call(n *ast.CallExpr, depth int) (Node, error) {
 		return nil, c.refuse(n, CallHint, "a probe cannot call functions")
 	}
 	out := &Call{span: c.span(n), Fun: fun}
-	for _, a := range n.Args {
+	id, _ := n.Fun.(*ast.Ident)
+	for i, a := range n.Args {
+		if i == 1 && id != nil && id.Name == "is" {
+			out.Args = append(out.Args, c.typeName(a))
+			continue
+		}
 		arg, err := c.node(a, depth)
 		if err != nil {
 			return nil, err
@@ -149,7 +164,7 @@ func (c *converter) call(n *ast.CallExpr, depth int) (Node, error) {
 }
 
 // CallHint is the remedy for a call of a function.
-const CallHint = "read the fields it would read; len, cap and conversions between numeric types are allowed"
+const CallHint = "read the fields it would read; there are len, cap, contains, startsWith, endsWith, matches, is, and conversions between numeric types"
 
 // Nearest returns the candidate that name most likely means, or "".
 func Nearest(name string, candidates []string) string {

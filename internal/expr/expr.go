@@ -90,8 +90,21 @@ type Binary struct {
 	X, Y  Node
 }
 
-// Call is Fun(Arg): len, cap or a conversion. Which one it is, or that it is a
-// call of a function and refused, only package compile can tell.
+// Assert is X.(Type).
+type Assert struct {
+	span
+	X    Node
+	Type *TypeName
+}
+
+// TypeName is a type where only a type can stand, as it was written.
+type TypeName struct {
+	span
+	Name string
+}
+
+// Call is Fun(Arg): len, cap and their like, or a conversion. Which one it is, or
+// that it is a call of a function and refused, only package compile can tell.
 type Call struct {
 	span
 	Fun  Node

@@ -40,6 +40,10 @@ func show(n Node) string {
 		return "(" + n.Op.String() + show(n.X) + ")"
 	case *Binary:
 		return "(" + show(n.X) + " " + n.Op.String() + " " + show(n.Y) + ")"
+	case *Assert:
+		return show(n.X) + ".(" + n.Type.Name + ")"
+	case *TypeName:
+		return n.Name
 	case *Call:
 		var args []string
 		for _, a := range n.Args {
@@ -65,6 +69,9 @@ func TestParse(t *testing.T) {
 		{"(*p).x", "(*p).x"},
 		{"x &^ 1 << 3 | ^y", "(((x &^ 1) << 3) | (^y))"},
 		{"0x1F_FF", "8191"},
+		{"err.(*fs.PathError).Path == m[\"k\"]", "(err.(*fs.PathError).Path == m[\"k\"])"},
+		{"is(err, *fs.PathError) || contains(s, \"x\")", "(is(err, *fs.PathError) || contains(s, \"x\"))"},
+		{"x.(map[string][]int)[\"a\"]", "x.(map[string][]int)[\"a\"]"},
 		{"naïve.Größe", "naïve.Größe"},
 	} {
 		x, err := Parse(c.src)
@@ -101,7 +108,7 @@ func TestParseTemplate(t *testing.T) {
 // mistakes are shown in testdata/errors.golden; templates start with T.
 var mistakes = []string{
 	"", "  ", "a +", "a b", "a and b", "x = 1", "x := 1", "x++", "f(", "(a", "a.", "a..b",
-	"#x", "$", "a$b", "$x", "$gorutine", "o.$line", "func() {}", "T2{1}", "x.(int)", "m[1:2:3]",
+	"#x", "$", "a$b", "$x", "$gorutine", "o.$line", "func() {}", "T2{1}", "x.(type)", "m[1:2:3]",
 	"&x", "<-ch", "1i", "'ab'", "\"abc", "_", "[]byte(s)", "f(a...)", "a[", "a ? b : c", "x.y == 3 extra words",
 	"a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q.r.s.t.u.v.w.x.y.z.a.b.c.d.e.f.g.h.i.j.k.l +",
 	strings.Repeat("(", 100) + "x" + strings.Repeat(")", 100),

@@ -167,6 +167,8 @@ func (c *converter) node(n ast.Expr, depth int) (Node, error) {
 		return c.selector(n, depth)
 	case *ast.IndexExpr:
 		return c.index(n, depth)
+	case *ast.TypeAssertExpr:
+		return c.assert(n, depth)
 	case *ast.SliceExpr:
 		return c.slice(n, depth)
 	case *ast.StarExpr:

@@ -85,6 +85,9 @@ func (f *finder) look() (v uint64) {
 	if f.at == 0 || f.word(f.at+uint64(f.m.Count)) == 0 {
 		return 0
 	}
+	if f.word(f.at+uint64(f.m.Count)) > program.MaxEntries {
+		panic(ended{program.StatusLarge})
+	}
 	f.idle()
 	if f.m.Classic {
 		v = f.classic()
@@ -150,7 +153,7 @@ func (f *finder) swiss() uint64 {
 
 func (f *finder) classic() uint64 {
 	b := f.byte(f.m.B)
-	if b > 9 {
+	if b > program.MaxB {
 		panic(ended{program.StatusLarge})
 	}
 	left := uint64(1) << b

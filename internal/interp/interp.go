@@ -28,7 +28,14 @@ type State struct {
 	// Mem is n bytes of memory, or nil if any of them cannot be read.
 	Mem func(addr uint64, n int) []byte
 
-	data []*program.Node // constants that were given an address
+	data     []*program.Node // constants that were given an address
+	recorded []recorded      // slots of the record at hand
+}
+
+// recorded is what became of a slot.
+type recorded struct {
+	v  uint64
+	st program.Status
 }
 
 // Constants get addresses that no process has.
@@ -111,6 +118,9 @@ func (s *State) Eval(n *program.Node) (uint64, program.Status) {
 		return s.match(n)
 	case program.OpFind:
 		return s.find(n)
+	case program.OpSlot:
+		r := s.recorded[n.Imm]
+		return r.v, r.st
 	}
 	x, st := s.Eval(n.X)
 	if st != program.StatusOK {

@@ -42,8 +42,10 @@ func (s *State) Record(site *program.Site, p, i int, tsc uint64) []byte {
 	binary.LittleEndian.PutUint64(rec[ring.RecordTSC:], tsc)
 	binary.LittleEndian.PutUint64(rec[ring.RecordGoid:], s.Goid)
 	var fixed, variable []byte
+	s.recorded = nil
 	for k := range site.Slots {
 		f, v, st := s.slot(&site.Slots[k])
+		s.recorded = append(s.recorded, recorded{binary.LittleEndian.Uint64(f), st})
 		rec = append(rec, byte(st))
 		fixed, variable = append(fixed, f...), append(variable, v...)
 	}

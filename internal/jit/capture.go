@@ -307,3 +307,26 @@ func (g *gen) publish(position, end amd64.Mem) {
 	}
 	a.Store(amd64.At(g.block, ring.BlockHead), r, 8)
 }
+
+// recorded is OpSlot: what an earlier slot of the record holds, or its failure.
+func (g *gen) recorded(n *program.Node, i int) {
+	a := g.a
+	if n.Imm < 0 || n.Imm >= int64(len(g.rec.fixed)) || g.site.Slots[n.Imm].Kind != program.SlotScalar {
+		g.invalid(n)
+		return
+	}
+	status := amd64.At(g.out, g.rec.status+int32(n.Imm))
+	labels := make([]amd64.Label, program.StatusLast+1)
+	for st := program.StatusOK + 1; st <= program.StatusLast; st++ {
+		labels[st] = g.fail(st)
+	}
+	a.OpMemImm(amd64.CMP, status, 0, 1)
+	a.Jcc(amd64.CondNE, g.coldLabel(func() {
+		for st := program.StatusOK + 1; st < program.StatusLast; st++ {
+			a.OpMemImm(amd64.CMP, status, int64(st), 1)
+			a.Jcc(amd64.CondE, labels[st])
+		}
+		a.Jmp(labels[program.StatusLast])
+	}))
+	a.Load(g.pool[i], amd64.At(g.out, g.rec.fixed[n.Imm]), 8)
+}

@@ -17,6 +17,7 @@ import (
 
 // oracle is the rig's target as the interpreter sees it.
 func (r *rig) oracle(s *program.Site, in cpu) *interp.State {
+	r.stray = false
 	st := &interp.State{Regs: in.Regs, CFA: s.CFA, Slide: r.env.Slide, Goid: 77}
 	if r.env.Image != nil {
 		st.Image, st.StackHi = r.env.Image, r.get(rigG+int(rigOffsets.GStackHi))
@@ -27,6 +28,7 @@ func (r *rig) oracle(s *program.Site, in cpu) *interp.State {
 	st.Mem = func(addr uint64, n int) []byte {
 		off := addr - r.base
 		if off > rigHole || off+uint64(n) > rigHole {
+			r.stray = r.stray || off > rigHole+4096 && addr > 1<<16 && addr < 1<<47
 			return nil
 		}
 		return bytes.Clone(r.mem[off:][:n])
@@ -152,10 +154,10 @@ func compareOne(t *testing.T, r *rig, seed int64) {
 		}
 		out := r.run(in)
 		unchanged(t, "registers", in, out, live)
-		if got := r.counts(1); got != want {
+		if got := r.counts(1); got != want && !r.stray {
 			t.Errorf("counted %+v, want %+v", got, want)
 		}
-		if got := r.record(1, head); !bytes.Equal(plain(s, got), wantRec) {
+		if got := r.record(1, head); !r.stray && !bytes.Equal(plain(s, got), wantRec) {
 			t.Errorf("record\n got %x\nwant %x", got, wantRec)
 		}
 		if t.Failed() {

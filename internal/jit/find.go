@@ -43,6 +43,9 @@ func (g *gen) findKey(n *program.Node, i int) {
 		g.faulty()
 		a.OpMemImm(amd64.CMP, amd64.At(f.p, int32(f.m.Count)), 0, 8)
 		a.Jcc(amd64.CondE, none)
+		g.faulty()
+		a.OpMemImm(amd64.CMP, amd64.At(f.p, int32(f.m.Count)), program.MaxEntries, 8)
+		a.Jcc(amd64.CondA, g.fail(program.StatusLarge))
 		g.idle(f)
 		a.StoreImm(f.steps, program.MaxGroups, 8)
 		if f.m.Classic {
@@ -146,7 +149,7 @@ func (g *gen) findClassic(f *finding) {
 	shift, shifted, buckets, chain, old, same := a.NewLabel(), a.NewLabel(), a.NewLabel(), a.NewLabel(), a.NewLabel(), a.NewLabel()
 	g.faulty()
 	a.Load(f.t, amd64.At(f.p, int32(m.B)), 1)
-	a.OpImm(amd64.CMP, f.t, 9, 8)
+	a.OpImm(amd64.CMP, f.t, program.MaxB, 8)
 	a.Jcc(amd64.CondA, g.fail(program.StatusLarge))
 	a.MovRI64(f.n, 1)
 	a.Bind(shift)

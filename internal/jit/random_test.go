@@ -13,7 +13,8 @@ import (
 // author writes random programs and states for a rig.
 type author struct {
 	*rand.Rand
-	r *rig
+	r       *rig
+	earlier []program.Slot // what OpSlot may name
 }
 
 var integers = []program.Scalar{program.I8, program.I16, program.I32, program.I64,
@@ -134,6 +135,9 @@ func constant(t program.Scalar, v int64) *program.Node {
 }
 
 func (w *author) leaf(t program.Scalar) *program.Node {
+	if i := len(w.earlier) - 1; i >= 0 && t == program.U64 && w.Intn(4) == 0 && w.earlier[i].Kind == program.SlotScalar && w.earlier[i].Node.Type == t {
+		return &program.Node{Op: program.OpSlot, Type: t, Imm: int64(i)}
+	}
 	switch w.Intn(4) {
 	case 0:
 		return constant(t, int64(w.number()))
@@ -282,8 +286,10 @@ func (w *author) site() *program.Site {
 		s.Cond = w.node(program.Bool, 1+w.Intn(5))
 	}
 	for range w.Intn(6) {
+		w.earlier = s.Slots
 		s.Slots = append(s.Slots, w.slot())
 	}
+	w.earlier = nil
 	return s
 }
 

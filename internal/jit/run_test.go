@@ -25,6 +25,7 @@ type rig struct {
 	env    Env
 	filled []int // entries of the table in use
 	full   bool  // benchmarks: nobody empties the ring
+	stray  bool  // the oracle was asked for memory that only the machine can read
 }
 
 // Where things lie in a rig.

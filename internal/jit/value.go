@@ -138,6 +138,8 @@ func (g *gen) eval(n *program.Node, i int) {
 		g.match(n, i)
 	case program.OpFind:
 		g.findKey(n, i)
+	case program.OpSlot:
+		g.recorded(n, i)
 	case program.OpData:
 		g.data(n, r)
 	case program.OpShl, program.OpShr:

@@ -107,7 +107,7 @@ func TestRefused(t *testing.T) {
 		"(":                "missing closing ): `(`",
 		`\Ba`:              `\B is not part of it`,
 		"(a|b)*a(a|b){12}": errTooLarge.Error(),
-		`^\pL+$`:              errTooLarge.Error(), // letters of all scripts
+		`^\pL+$`:           errTooLarge.Error(), // letters of all scripts
 		"(\\pL{300}){3}":   errTooLarge.Error(),
 		"(?:a.{400}b)":     errTooLarge.Error(),
 		`a\1`:              "invalid escape sequence: `\\1`",

@@ -81,7 +81,14 @@ const (
 	KeyMemory                // with the KeySize bytes at Y
 )
 
-// MaxGroups is the most groups, and places of a directory, that OpFind looks at;
-// a map with more gives StatusLarge. It gives StatusWriting if the map is being
-// written, and StatusCorrupt if the key is longer than MaxCompare.
-const MaxGroups = 512
+// Bounds of OpFind: a map of more entries is not looked at, nor are more groups
+// and places of a directory; both give StatusLarge. It gives StatusWriting if the
+// map is being written, and StatusCorrupt if the key is longer than MaxCompare.
+const (
+	MaxEntries = 4 << 10
+	MaxGroups  = 1 << maxBuckets
+	maxBuckets = 10
+)
+
+// MaxB is the largest logarithm of a number of buckets.
+const MaxB = maxBuckets

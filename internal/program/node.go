@@ -96,6 +96,9 @@ const (
 	// OpFind: U64: the address of the value of a key in the map at X; see Map. Where
 	// there is none: the status Imm, or if that is 0 the address W, or 0.
 	OpFind
+	// OpSlot: U64: what the scalar slot Imm of the site recorded, or its status. It
+	// is part of later slots only, and keeps them from evaluating the same again.
+	OpSlot
 )
 
 // Node is a pure expression over the target's state at a site. Evaluating it

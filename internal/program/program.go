@@ -157,4 +157,5 @@ const (
 	StatusType    Status = 8  // an interface holds another type
 	StatusWriting Status = 9  // a map is being written
 	StatusLarge   Status = 10 // more than is searched in the target
+	StatusLast           = StatusLarge
 )

@@ -1,0 +1,108 @@
+//go:build linux && amd64
+
+package compile_test
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sidelight-dev/sidelight/internal/engine"
+	"github.com/sidelight-dev/sidelight/internal/probe"
+	"github.com/sidelight-dev/sidelight/internal/testprog"
+)
+
+// lookups are asked of testdata/lookup in machine code.
+var lookups = [][2]string{
+	{`small["a"]`, "1"}, {`small[""]`, "3"}, {`small[key]`, "2"}, {`small["x"]`, "<no such key>"}, {`small[missing]`, "<no such key>"},
+	{`small["x"] == 0`, "true"}, {`small["x"] + 1`, "1"}, {`contains(small, "a")`, "true"}, {`contains(small, "x")`, "false"},
+	{`many["key0"]`, "0"}, {`many["key999"]`, "999"}, {`many["key1000"]`, "<no such key>"}, {`contains(many, "key500")`, "true"}, {`many["key617"] * 2`, "1234"},
+	{`growing[0]`, "0"}, {`growing[12]`, "144"}, {`growing[13]`, "169"}, {`growing[14]`, "<no such key>"}, {`contains(growing, 5)`, "true"},
+	{`thousands[7]`, "<too large to be searched>"}, {`deleted[195]`, "195"}, {`deleted[5]`, "<no such key>"}, {`len(deleted)`, "10"},
+	{`byInt[-5]`, "minus five"}, {`byInt[0]`, "zero"}, {`byInt[1 << 40]`, "large"}, {`byInt[seven]`, "<no such key>"}, {`byInt[seven] == ""`, "true"},
+	{`byByte[7]`, "true"}, {`byByte[255]`, "false"}, {`contains(byByte, 255)`, "true"}, {`contains(byByte, 8)`, "false"}, {`byBool[true]`, "1"}, {`byBool[false]`, "<no such key>"},
+	{`byLevel[-3]`, "low"}, {`byArray[triple]`, "6"}, {`byPoint[spot]`, "here"}, {`byPointer[who]`, "1"}, {`byPointer[nil]`, "<no such key>"},
+	{`people["alice"].Name`, "Alice"}, {`people["bob"].Name`, "<nil pointer>"}, {`people["bob"] == nil`, "true"}, {`people["alice"].Tags["role"]`, "admin"},
+	{`structs["bob"]`, `{Name:"Bob" Age:7 Tags:nil}`}, {`structs["bob"].Age`, "7"}, {`structs["x"].Age`, "0"}, {`structs["x"].Name == ""`, "true"}, {`structs["x"]`, "<no such key>"},
+	{`larges["x"].N`, "99"}, {`larges["y"].N`, "<no such key>"}, {`contains(sets, "in")`, "true"}, {`contains(sets, "out")`, "false"},
+	{`nested["a"]["b"]`, "5"}, {`nested["a"]["c"]`, "<no such key>"}, {`nested["x"]["b"]`, "<no such key>"}, {`nested["x"]["b"] == 0`, "true"},
+	{`header["Accept"][1]`, "*/*"}, {`header["Accept"]`, `["text/html" "*/*"]`}, {`len(header["Accept"])`, "2"}, {`len(header["X"])`, "0"}, {`header["X"]`, "<no such key>"},
+	{`header["Authorization"]`, "[redacted: name]"}, {`header["Authorization"][0][7:10]`, "[redacted: name]"}, {`empty["x"]`, "<no such key>"}, {`none["x"]`, "<no such key>"}, {`none["x"] == 0`, "true"},
+
+	{`errPath.(*fs.PathError).Path`, "/does/not/exist"}, {`errPath.(*fs.PathError).Op`, "open"}, {`errPath.(*strconv.NumError)`, "<another type>"},
+	{`errOther.(*strconv.NumError).Num`, "x1"}, {`errNil.(*fs.PathError).Path`, "<another type>"}, {`is(errPath, *fs.PathError)`, "true"}, {`is(errNil, *fs.PathError)`, "false"},
+	{`errPath.(*fs.PathError).Err.(syscall.Errno)`, "2"}, {`anyInt.(int)`, "12"}, {`anyInt.(int) + 1`, "13"}, {`anyInt.(string)`, "<another type>"}, {`anyString.(string)`, "dyn"},
+	{`anyString.(string)[1:]`, "yn"}, {`anyPerson.(person).Name`, "Carol"}, {`anyPointer.(*person).Age`, "42"}, {`anyPointer.(*main.person).Tags["role"]`, "admin"}, {`anyWrapped.(wrapper).p.Name`, "Alice"},
+	{`anyLevel.(level)`, "-3"}, {`anySlice.([]int)[1]`, "5"}, {`anySlice.([]int)`, "[4 5]"}, {`anyMap.(map[string]int)["b"]`, "2"}, {`anyLarge.(large).N`, "3"}, {`is(anyInt, int)`, "true"}, {`is(anyInt, string)`, "false"},
+	{`is(anyPointer, *person) && anyPointer.(*person).Age == 42`, "true"},
+
+	{`contains(text, "users")`, "true"}, {`contains(text, "Users")`, "false"}, {`startsWith(text, "GET ")`, "true"}, {`startsWith(text, "POST")`, "false"}, {`endsWith(text, "1.1")`, "true"},
+	{`endsWith(text, "1.0")`, "false"}, {`startsWith(key, text)`, "false"}, {`startsWith(text, text)`, "true"}, {`endsWith(text, "")`, "true"}, {`contains(raw, ": o")`, "true"},
+	{`matches(text, "^GET /api/v[12]/users/\\d+ ")`, "true"}, {"matches(text, `users/\\D`)", "false"}, {`matches(text, "(?i)get")`, "true"}, {`matches(key, "^[a-c]$")`, "true"}, {`matches(key, "")`, "true"},
+	{`contains(long, "y")`, "<too large to be searched>"}, {`contains(long, "xx")`, "true"}, {`contains("abc", "b")`, "true"}, {`matches(people["alice"].Name, "^A")`, "true"},
+}
+
+// TestLookupsLive asks of maps of both kinds, of what interfaces hold and of
+// texts, in processes that Go made before and since its maps changed.
+func TestLookupsLive(t *testing.T) {
+	for _, toolchain := range []string{"go1.22.12", "go1.23.12", "go1.24.11", ""} {
+		t.Run("go"+strings.TrimPrefix(toolchain, "go"), func(t *testing.T) {
+			var specs []probe.Spec
+			for i, c := range lookups {
+				if i%8 == 0 {
+					specs = append(specs, probe.Spec{ID: fmt.Sprintf("p%d", len(specs)), Kind: probe.Log, At: "main.tick", For: time.Minute, Limit: 1})
+				}
+				specs[len(specs)-1].Message += "{" + c[0] + "} "
+			}
+			got := map[string]string{}
+			ask(t, testprog.Options{Toolchain: toolchain}, specs, func(h *probe.Hit) {
+				for _, v := range h.Values {
+					got[v.Name] = v.Value.String()
+				}
+			})
+			for _, c := range lookups {
+				if got[c[0]] != c[1] {
+					t.Errorf("%s: got %s, want %s", c[0], got[c[0]], c[1])
+				}
+			}
+		})
+	}
+}
+
+// ask puts logs into testdata/lookup and gives their hits to take.
+func ask(t *testing.T, o testprog.Options, specs []probe.Spec, take func(*probe.Hit)) {
+	t.Helper()
+	cmd := exec.Command(testprog.Dir(t, "testdata/lookup", o))
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}()
+	time.Sleep(100 * time.Millisecond) // until it has filled its maps
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	s, err := engine.Open(ctx, cmd.Process.Pid, engine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	ready, err := s.Install(ctx, specs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range ready.Probes {
+		for _, i := range p.Issues {
+			t.Log(i)
+		}
+	}
+	for e := range s.Events() {
+		if h, ok := e.(*probe.Hit); ok {
+			take(h)
+		}
+	}
+}

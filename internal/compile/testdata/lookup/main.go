@@ -1,0 +1,102 @@
+// Command lookup has maps of every kind and interfaces that hold many types, for
+// the questions of lookup_live_test.go.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+type point struct{ X, Y int32 }
+
+type person struct {
+	Name string
+	Age  int
+	Tags map[string]string
+}
+
+type large struct {
+	Pad [40]int
+	N   int
+}
+
+type wrapper struct{ p *person }
+
+type level int8
+
+var wrapped wrapper
+
+var (
+	small                                                                                      = map[string]int{"a": 1, "b": 2, "": 3}
+	many                                                                                       = map[string]int{}
+	growing                                                                                    = map[int]int{}
+	thousands                                                                                  = map[int]int{}
+	byInt                                                                                      = map[int]string{-5: "minus five", 0: "zero", 1 << 40: "large"}
+	byByte                                                                                     = map[uint8]bool{7: true, 255: false}
+	byBool                                                                                     = map[bool]int{true: 1}
+	byLevel                                                                                    = map[level]string{-3: "low"}
+	byArray                                                                                    = map[[3]uint8]int{{1, 2, 3}: 6}
+	byPoint                                                                                    = map[point]string{{1, 2}: "here"}
+	byPointer                                                                                  = map[*person]int{}
+	people                                                                                     = map[string]*person{"alice": {Name: "Alice", Age: 42, Tags: map[string]string{"role": "admin"}}}
+	structs                                                                                    = map[string]person{"bob": {Name: "Bob", Age: 7}}
+	larges                                                                                     = map[string]large{"x": {N: 99}}
+	sets                                                                                       = map[string]struct{}{"in": {}}
+	nested                                                                                     = map[string]map[string]int{"a": {"b": 5}}
+	header                                                                                     = map[string][]string{"Accept": {"text/html", "*/*"}, "Authorization": {"Bearer abcdef123"}}
+	deleted                                                                                    = map[int]int{}
+	empty                                                                                      = map[string]int{}
+	none                                                                                       map[string]int
+	fractions                                                                                  = map[float64]int{1.5: 1}
+	key, missing                                                                               = "b", "nowhere"
+	seven                                                                                      = 7
+	triple                                                                                     = [3]uint8{1, 2, 3}
+	spot                                                                                       = point{1, 2}
+	who                                                                                        *person
+	errPath, errOther, errNil                                                                  error
+	anyInt, anyString, anyPerson, anyPointer, anyWrapped, anyLevel, anySlice, anyMap, anyLarge any
+	text, raw, long                                                                            = "GET /api/v1/users/42 HTTP/1.1", []byte("body: ok"), strings.Repeat("x", 5000) + "y"
+)
+
+func fill() {
+	for i := range 1000 {
+		many[fmt.Sprint("key", i)] = i
+	}
+	for i := range 14 { // 13 is where two buckets become four
+		growing[i] = i * i
+	}
+	for i := range 100000 {
+		thousands[i] = i
+	}
+	for i := range 200 {
+		deleted[i] = i
+	}
+	for i := range 190 {
+		delete(deleted, i)
+	}
+	who = people["alice"]
+	byPointer[who] = 1
+	_, errPath = os.Open("/does/not/exist")
+	_, errOther = strconv.Atoi("x1")
+	anyInt, anyString, anyPerson, anyPointer, anyWrapped = 12, "dyn", person{Name: "Carol"}, who, wrapper{who}
+	anyLevel, anySlice, anyMap, anyLarge = level(-3), []int{4, 5}, small, large{N: 3}
+}
+
+//go:noinline
+func tick() { time.Sleep(time.Millisecond) }
+
+func main() {
+	fill()
+	var p *fs.PathError
+	fmt.Println(len(small), len(byInt), len(byByte), len(byBool), len(byLevel), len(byArray), len(byPoint), len(byPointer), len(structs), len(larges),
+		len(sets), len(nested), len(header), len(empty), len(none), len(fractions), key, missing, seven, triple, spot, errors.As(errPath, &p), errNil,
+		anyInt, anyString, anyPerson, anyPointer, anyWrapped, anyLevel, anySlice, anyMap, anyLarge, wrapped, text, raw, long[:1], errOther)
+	for {
+		tick()
+	}
+}
