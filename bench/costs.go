@@ -20,6 +20,7 @@ const (
 	callsOfOther = 10_000
 	restOfOther  = 200 * time.Microsecond
 	callsOfTrap  = 500
+	callsOfImage = 4 // the images of 1,000 objects: two batches fit into a ring
 	aroundRings  = 8 // batches of logs, after which the rings of two processors were once used
 )
 
@@ -39,6 +40,10 @@ func variants(batches int) []variant {
 	logs := load{how: "solo", scenario: "handle", calls: callsOfLog, batches: batches, rest: restOfLog, warm: aroundRings}
 	first := load{how: "solo", scenario: "handle", calls: callsOfLog, batches: 2, rest: restOfLog}
 	traps := load{how: "solo", scenario: "leave", calls: callsOfTrap, batches: batches, rest: restOfOther, warm: 1}
+	images := func(scenario string) load {
+		return load{how: "solo", scenario: scenario, calls: callsOfImage, batches: 4 * batches, rest: restOfLog, warm: aroundRings}
+	}
+	image := probe.Spec{Kind: probe.Snapshot, At: "main.visit", Bounds: probe.Bounds{Depth: 20, MaxItems: 1100, MaxBytes: 128 << 10}}
 	leaf := logs
 	leaf.scenario = "leaf"
 	never := "o.Qty > 1000"
@@ -58,6 +63,9 @@ func variants(batches int) []variant {
 		{name: "log", load: logs, most: 25, spec: log(probe.Spec{})},
 		{name: "log, its first 4000 records", load: first, spec: log(probe.Spec{})},
 		{name: "log, in a function without a stack check", load: leaf, spec: log(probe.Spec{At: "main.leaf"})},
+		{name: "snapshot of 10 objects", load: images("visit10"), most: 20_000, spec: image},
+		{name: "snapshot of 100 objects", load: images("visit100"), most: 20_000, spec: image},
+		{name: "snapshot of 1,000 objects", load: images("visit1000"), spec: image},
 		{name: "counter at a trap site", load: traps, trap: true, spec: probe.Spec{Kind: probe.Count, At: mark("trap")}},
 	}
 }

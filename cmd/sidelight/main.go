@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 
+	"github.com/sidelight-dev/sidelight/internal/cache"
 	"github.com/sidelight-dev/sidelight/internal/cli"
 	"github.com/sidelight-dev/sidelight/internal/engine"
 )
@@ -13,7 +14,7 @@ import (
 func main() {
 	app := cli.New()
 	app.Open = open
-	app.Examine = func(path string) (cli.Examiner, error) { return engine.Examine(path) }
+	app.Examine = func(path string) (cli.Examiner, error) { return engine.Examine(path, cache.Default()) }
 	app.Guard = func(args []string) error { return engine.Guard(args, os.Stdin) }
 	os.Exit(app.Main(context.Background(), os.Args[1:]))
 }

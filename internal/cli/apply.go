@@ -13,13 +13,17 @@ const applyLong = `Put many probes into a running process at once, from a YAML f
 
   probes:
     - id: orders            # optional; names the probe in the output
-      kind: log             # log or count
+      kind: log             # log, snapshot or count
       at: orders.go:42
       message: 'order {o.ID} x{o.Qty} for {name}'
       if: o.Qty > 10        # optional, as the others below
       for: 10m
       limit: 100
       rate: 20
+    - kind: snapshot
+      at: orders.go:61
+      watch: [len(o.Items), o.Customer.Name]
+      depth: 3              # and frames, max-items, max-bytes
     - kind: count
       at: main.(*Cart).Add
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime/debug"
+	"runtime/metrics"
 	"strings"
 
 	"github.com/sidelight-dev/sidelight/internal/probe"
@@ -46,6 +48,13 @@ func (a *App) examine(word string) (*subject, error) {
 	if a.Examine == nil {
 		return nil, errors.New("this sidelight was built without its engine")
 	}
+	boundMemory(false)
+	s, err := a.examineWord(word)
+	boundMemory(true)
+	return s, err
+}
+
+func (a *App) examineWord(word string) (*subject, error) {
 	if strings.Contains(word, "/") {
 		return a.examineFile(word)
 	}
@@ -74,6 +83,21 @@ func (a *App) examine(word string) (*subject, error) {
 		return nil, problem
 	}
 	return s, err
+}
+
+// boundMemory lets the collector sleep until a question about a large build has
+// taken some memory: most are answered before. Once the build is open, half of
+// that may come on top of what it holds.
+func boundMemory(opened bool) {
+	const least, most = 64 << 20, 100 << 20
+	debug.SetGCPercent(-1)
+	limit := int64(most)
+	if opened {
+		sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+		metrics.Read(sample)
+		limit = min(most, max(least, int64(sample[0].Value.Uint64())+least/2))
+	}
+	debug.SetMemoryLimit(limit)
 }
 
 func (a *App) examineFile(path string) (*subject, error) {

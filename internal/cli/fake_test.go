@@ -132,8 +132,29 @@ func fakeEvent(s probe.Spec, pid int, seq uint64) probe.Event {
 	if s.Kind == probe.Count {
 		return &probe.CountNow{Probe: s.ID, Location: s.At, Time: at, Count: 1000 * seq}
 	}
+	if s.Kind == probe.Snapshot {
+		return fakeMoment(s, pid, seq, at)
+	}
 	return &probe.Hit{Probe: s.ID, Location: s.At, Seq: seq, Time: at, PID: pid, Goroutine: 17 + seq,
 		Function: "main.handle", File: "/src/orders.go", Line: 42, Message: s.Message}
+}
+
+// fakeMoment shows in its variables what was asked for.
+func fakeMoment(s probe.Spec, pid int, seq uint64, at time.Time) *probe.Moment {
+	text := func(s string) probe.Value {
+		return probe.Value{Shape: probe.String, Type: "string", Data: []byte(s), Len: int64(len(s))}
+	}
+	m := &probe.Moment{Probe: s.ID, Location: s.At, Seq: seq, Time: at, PID: pid, Target: "shop", Build: "build/id", Goroutine: 17 + seq,
+		Function: "main.handle", File: "/src/orders.go", Line: 42, Took: 12300 * time.Nanosecond,
+		Frames: []probe.Frame{
+			{Function: "main.handle", File: "/src/orders.go", Line: 42, Variables: []probe.Variable{
+				{Name: "asked", Role: probe.RoleArgument, Value: text(fmt.Sprintf("%+v limit %d rate %d", s.Bounds, s.Limit, s.Rate))},
+				{Name: "n", Role: probe.RoleLocal, Value: probe.Value{Shape: probe.Int, Type: "int", Int: int64(seq)}}}},
+			{Function: "main.main", File: "/src/main.go", Line: 7}}}
+	for _, w := range s.Watch {
+		m.Watches = append(m.Watches, probe.NamedValue{Name: w, Value: text("watched")})
+	}
+	return m
 }
 
 func (f *fakeProber) Close() error {

@@ -35,7 +35,12 @@ func (f *probeFlags) add(cmd *cobra.Command, kind probe.Kind) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.condition, "if", "", "only where this `CONDITION` holds, a Go expression such as 'o.Qty > 10'")
 	flags.DurationVar(&f.life, "for", probe.DefaultFor, "remove the probe after this `DURATION`")
-	flags.Int64Var(&f.limit, "limit", 0, "remove the probe after `N` hits; 0: no limit")
+	limit, what := int64(0), "hits"
+	if kind == probe.Snapshot {
+		limit, what = probe.DefaultLimit, "snapshots"
+		flags.Int64Var(&f.rate, "rate", defaultSnapshotRate, "take at most `N` snapshots a second; the other hits are still counted; 0: no limit")
+	}
+	flags.Int64Var(&f.limit, "limit", limit, "remove the probe after `N` "+what+"; 0: no limit")
 	if kind == probe.Log {
 		flags.Int64Var(&f.rate, "rate", probe.DefaultRate, "emit at most `N` hits a second; the others are still counted; 0: no limit")
 	}

@@ -41,7 +41,7 @@ func bareBrace(text []byte) (line int, key string) {
 }
 
 // fileKeys are what a probe in a file may say.
-var fileKeys = []string{"id", "kind", "at", "message", "if", "for", "limit", "rate"}
+var fileKeys = append([]string{"id", "kind", "at", "message", "if", "for", "limit", "rate"}, snapshotKeys...)
 
 // maxProbes bounds the probes of one file.
 const maxProbes = 1000
@@ -144,7 +144,7 @@ func (r *fileReader) probe(n *yaml.Node, index int) (probe.Spec, error) {
 		return spec, err
 	}
 	for _, key := range fileKeys {
-		if value := fields[key]; value != nil && value.Kind != yaml.ScalarNode {
+		if value := fields[key]; value != nil && value.Kind != yaml.ScalarNode && key != "watch" {
 			return spec, r.errorf(value, "%q takes one value; a text with braces or colons needs quotes: %s: '…'", key, key)
 		}
 	}
@@ -152,6 +152,9 @@ func (r *fileReader) probe(n *yaml.Node, index int) (probe.Spec, error) {
 		return spec, err
 	}
 	if err := r.limits(fields, &spec); err != nil {
+		return spec, err
+	}
+	if err := r.snapshot(fields, &spec); err != nil {
 		return spec, err
 	}
 	return spec, r.name(n, fields, index, &spec)
@@ -169,15 +172,15 @@ func (r *fileReader) texts(n *yaml.Node, fields map[string]*yaml.Node, spec *pro
 	spec.Message, spec.If = text("message"), text("if")
 	switch {
 	case fields["kind"] == nil:
-		return r.errorf(n, "this probe has no kind: add \"kind: log\" or \"kind: count\"")
-	case spec.Kind != probe.Log && spec.Kind != probe.Count:
-		return r.errorf(fields["kind"], "unknown kind %q: it is log or count", spec.Kind)
+		return r.errorf(n, "this probe has no kind: add \"kind: log\", \"kind: snapshot\" or \"kind: count\"")
+	case spec.Kind != probe.Log && spec.Kind != probe.Snapshot && spec.Kind != probe.Count:
+		return r.errorf(fields["kind"], "unknown kind %q: it is log, snapshot or count", spec.Kind)
 	case strings.TrimSpace(spec.At) == "":
 		return r.errorf(n, "this probe has no location: add \"at: file.go:LINE\" or \"at: pkg.Func\"")
 	case spec.Kind == probe.Log && fields["message"] == nil:
 		return r.errorf(n, "this log has no message: add \"message: 'text with {expressions}'\"")
-	case spec.Kind == probe.Count && fields["message"] != nil:
-		return r.errorf(fields["message"], "a count has no message; make it \"kind: log\", or remove the message")
+	case spec.Kind != probe.Log && fields["message"] != nil:
+		return r.errorf(fields["message"], "a %s has no message; make it \"kind: log\", or remove the message", spec.Kind)
 	case spec.Kind == probe.Count && fields["rate"] != nil:
 		return r.errorf(fields["rate"], "a count has no rate: it emits nothing; remove the rate")
 	case fields["if"] != nil && strings.TrimSpace(spec.If) == "":
@@ -188,8 +191,11 @@ func (r *fileReader) texts(n *yaml.Node, fields map[string]*yaml.Node, spec *pro
 
 // limits reads the numbers of a probe.
 func (r *fileReader) limits(fields map[string]*yaml.Node, spec *probe.Spec) error {
-	if spec.Kind == probe.Log {
+	switch spec.Kind {
+	case probe.Log:
 		spec.Rate = probe.DefaultRate
+	case probe.Snapshot:
+		spec.Rate, spec.Limit = defaultSnapshotRate, probe.DefaultLimit
 	}
 	if err := r.number(fields["limit"], "limit", &spec.Limit); err != nil {
 		return err

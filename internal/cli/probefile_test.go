@@ -65,7 +65,7 @@ func TestParseProbesMistakes(t *testing.T) {
 		{"probes:\n  - kind: log\n    at: a.go:1\n    message: {n} took", `f.yaml:4: the text of message begins with a brace: put it in quotes`},
 		{"probes:\n- x", `f.yaml:2: a probe is written as keys and values`},
 		{"probes:\n- at: a.go:1", `f.yaml:2: this probe has no kind`},
-		{"probes:\n- kind: snapshot\n  at: a.go:1", `f.yaml:2: unknown kind "snapshot": it is log or count`},
+		{"probes:\n- kind: trace\n  at: a.go:1", `f.yaml:2: unknown kind "trace": it is log, snapshot or count`},
 		{"probes:\n- kind: count", `f.yaml:2: this probe has no location`},
 		{"probes:\n- kind: log\n  at: a.go:1", `this log has no message`},
 		{"probes:\n- kind: count\n  at: a.go:1\n  message: x", `f.yaml:4: a count has no message`},

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const rootLong = `Sidelight puts log lines and counters into Go processes that are already
+const rootLong = `Sidelight puts logs, snapshots and counters into Go processes that are already
 running, at any line or function, and takes them out again. The process is
 not stopped, restarted, rebuilt or changed; a hit costs nanoseconds.
 
@@ -25,7 +25,7 @@ unambiguous, or a function: pkg.Func, pkg.(*Type).Method, pkg.Func.func1 for a
 closure, pkg.Generic for all instantiations of a generic function.`
 
 	outputHelp = `With --output json, standard output has one object a line and nothing else:
-"ready" when the probes are live, "hit" and "count" as they come, and "end" with
+"ready" when the probes are live, "hit", "snapshot" and "count" as they come, and "end" with
 the reason, the accounting (hits = emitted + suppressed + dropped), the cost of
 a hit and the longest time that a thread was held. Messages about the run are on
 standard error. NO_COLOR turns colours off.`
@@ -45,6 +45,9 @@ const rootExample = `  # see it work, without any program of your own
 
   # say something each time a line is passed
   sidelight log shop orders.go:42 'order {o.ID} x{o.Qty} for {name}'
+
+  # keep a whole moment: variables, stack, goroutine
+  sidelight snapshot shop orders.go:42
 
   # how often?
   sidelight count shop 'main.(*Cart).Add'`
@@ -67,7 +70,7 @@ func (a *App) root() *cobra.Command {
 	root.AddGroup(&cobra.Group{ID: "probes", Title: "Commands:"}, &cobra.Group{ID: "other", Title: "Other commands:"})
 	root.SetHelpCommandGroupID("other")
 	root.SetCompletionCommandGroupID("other")
-	for _, cmd := range []*cobra.Command{a.demoCmd(), a.psCmd(), a.logCmd(), a.countCmd(), a.applyCmd(),
+	for _, cmd := range []*cobra.Command{a.demoCmd(), a.psCmd(), a.logCmd(), a.countCmd(), a.snapshotCmd(), a.showCmd(), a.applyCmd(),
 		a.whereCmd(), a.functionsCmd(), a.filesCmd()} {
 		cmd.GroupID = "probes"
 		root.AddCommand(cmd)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/sidelight-dev/sidelight/internal/cache"
 	"github.com/sidelight-dev/sidelight/internal/engine"
 )
 
@@ -66,7 +67,7 @@ func openEngine(ctx context.Context, pid int, opt Options) (Prober, error) {
 }
 
 // examineEngine examines builds as people's sidelight does.
-func examineEngine(path string) (Examiner, error) { return engine.Examine(path) }
+func examineEngine(path string) (Examiner, error) { return engine.Examine(path, cache.Default()) }
 
 // withCleanup removes the targets when all tests are done.
 type withCleanup struct {
@@ -183,6 +184,7 @@ func setup(env *testscript.Env) error {
 	}
 	env.Setenv("SOLOMODULE", moduleName("solo"))
 	env.Setenv("PATH", bin+string(os.PathListSeparator)+env.Getenv("PATH"))
+	env.Setenv("SIDELIGHT_CACHE", filepath.Join(env.WorkDir, "cache"))
 	env.Setenv("FAKE", filepath.Join(env.WorkDir, "fake")) // where the fake prober leaves its traces
 	for _, v := range []string{"HOME", "GOCACHE", "GOMODCACHE", "GOPATH", "GOFLAGS", "GOPROXY"} {
 		if value, ok := os.LookupEnv(v); ok {

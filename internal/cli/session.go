@@ -16,6 +16,11 @@ import (
 // last of them has ended. Whatever happens on this side, a signal, a reader
 // that went away, an error, the probes are removed before it returns.
 func (a *App) observe(ctx context.Context, name string, specs []probe.Spec, f *sessionFlags) error {
+	return a.observeTo(ctx, name, specs, f, a.sink(f, len(specs) > 1))
+}
+
+// observeTo is observe with another place where the events go.
+func (a *App) observeTo(ctx context.Context, name string, specs []probe.Spec, f *sessionFlags, out sink.Sink) error {
 	stop := catchSignals(a.Stdout)
 	defer stop.release()
 	if _, err := f.rules(); err != nil {
@@ -25,7 +30,7 @@ func (a *App) observe(ctx context.Context, name string, specs []probe.Spec, f *s
 	if err != nil {
 		return err
 	}
-	return a.session(ctx, p, specs, f, a.sink(f, len(specs) > 1), stop)
+	return a.session(ctx, p, specs, f, out, stop)
 }
 
 // sink is where the events of a session go.
@@ -34,7 +39,8 @@ func (a *App) sink(f *sessionFlags, named bool) sink.Sink {
 		return sink.NewJSON(a.Stdout)
 	}
 	return sink.NewText(a.Stdout, sink.TextOptions{
-		Color: bool(a.paint(a.Stdout)), Named: named, Notes: a.Stderr, NotesColor: bool(a.paint(a.Stderr))})
+		Color: bool(a.paint(a.Stdout)), Width: columns(a.Stdout), Named: named,
+		Notes: a.Stderr, NotesColor: bool(a.paint(a.Stderr))})
 }
 
 // session is observe for a process that was found.

@@ -28,3 +28,12 @@ func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
+
+// columns is how many a terminal has; 0 where there is none, and nothing needs
+// to be cut.
+func columns(w io.Writer) int {
+	if !isTerminal(w) {
+		return 0
+	}
+	return terminalWidth(w)
+}

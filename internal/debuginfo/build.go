@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"sync"
+
+	"github.com/sidelight-dev/sidelight/internal/cache"
 )
 
 // Build is one opened build. Its methods may be used concurrently.
@@ -30,7 +32,10 @@ type Build struct {
 	pcln  pclntab
 	funcs []Func
 	list  []*Func
-	names map[string]*Func // by full name
+	names onceErr[map[string]*Func] // by full name
+
+	cache  *cache.Dir // nil: none
+	cached *cached    // what it had; nil: nothing
 
 	idx    onceErr[*index]
 	lines  lineCache
@@ -63,12 +68,14 @@ func (o *onceErr[T]) get(f func() (T, error)) (T, error) {
 }
 
 // Open reads the build at path. The error is an *Error.
-func Open(path string) (b *Build, err error) {
+func Open(path string) (*Build, error) { return openWith(path, nil) }
+
+func openWith(path string, dir *cache.Dir) (b *Build, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	b = &Build{Path: path, file: f}
+	b = &Build{Path: path, file: f, cache: dir}
 	if err := b.open(); err != nil {
 		f.Close()
 		var e *Error
@@ -95,6 +102,7 @@ func (b *Build) open() (err error) {
 	if b.debug["info"] == nil {
 		return &Error{b.Path, ErrNoDWARF, "build it with `go build` without -ldflags=-w or -s (`go run` and `go test` leave debug information out; `go test -c` keeps it)"}
 	}
+	b.attach()
 	return b.readFuncs()
 }
 

@@ -88,7 +88,7 @@ func askAll(b *Build, step int) {
 		}
 	}
 	if x, err := b.indexed(); err == nil {
-		for off := range x.rtypes {
+		for off := range x.named().rtypes.all() {
 			b.TypeByRuntime(off)
 		}
 	}

@@ -102,7 +102,7 @@ func (b *Build) anyNames() []string {
 // to them.
 func (b *Build) ownTypes(x *index) []string {
 	var own []string
-	for name := range x.types {
+	for name := range x.named().types.all() {
 		bare := strings.TrimLeft(name, "*[]")
 		if strings.HasPrefix(bare, "main.") || b.ModulePath != "" && strings.HasPrefix(bare, b.ModulePath+"/") ||
 			b.Main != "" && strings.HasPrefix(bare, b.Main+".") {

@@ -9,6 +9,11 @@ import (
 type fileTable struct {
 	names []string
 	units map[string][]*unit
+
+	// Where the table comes from a cache: its block, and where in it those who
+	// use each name are.
+	kept string
+	at   []int
 }
 
 func (b *Build) fileTable() (*fileTable, error) {
@@ -16,6 +21,9 @@ func (b *Build) fileTable() (*fileTable, error) {
 		x, err := b.indexed()
 		if err != nil {
 			return nil, err
+		}
+		if t := b.cached.files(x); t != nil {
+			return t, nil
 		}
 		t := &fileTable{units: map[string][]*unit{}}
 		for _, u := range x.units {
@@ -61,7 +69,19 @@ func (b *Build) FileFuncs(file string) []*Func {
 		return nil
 	}
 	var out []*Func
-	for _, u := range t.units[file] {
+	units := t.units[file]
+	if t.at != nil {
+		kept, ok := b.keptFuncs(t, file)
+		if ok {
+			out = kept
+		} else if x, err := b.indexed(); err == nil {
+			units = x.units // whoever uses it is among all
+		}
+	}
+	for _, u := range units {
+		if !u.goLang || !u.hasLines {
+			continue
+		}
 		l, err := b.linesOf(u)
 		if err != nil {
 			continue

@@ -35,17 +35,30 @@ func (f *Func) Contains(pc uint64) bool { return f.Entry <= pc && pc < f.End }
 func (b *Build) Funcs() []*Func { return b.list }
 
 // FuncNamed is the function with this full name, or nil.
-func (b *Build) FuncNamed(name string) *Func { return b.names[name] }
+func (b *Build) FuncNamed(name string) *Func {
+	names, _ := b.names.get(func() (map[string]*Func, error) {
+		m := make(map[string]*Func, len(b.list))
+		for _, f := range b.list {
+			m[f.Name] = f
+		}
+		return m, nil
+	})
+	return names[name]
+}
 
 // Symbol is the entry of the function with this full name, as linked.
 func (b *Build) Symbol(name string) (addr uint64, ok bool) {
-	if f := b.names[name]; f != nil {
+	if f := b.FuncNamed(name); f != nil {
 		return f.Entry, true
 	}
 	return 0, false
 }
 
 func (b *Build) readFuncs() error {
+	if b.cached.funcs(b) {
+		b.listFuncs()
+		return nil
+	}
 	if err := b.readPclntab(); err != nil {
 		return err
 	}
@@ -66,13 +79,15 @@ func (b *Build) readFuncs() error {
 	if len(full) == 0 {
 		b.shapeNames()
 	}
+	b.listFuncs()
+	return nil
+}
+
+func (b *Build) listFuncs() {
 	b.list = make([]*Func, len(b.funcs))
-	b.names = make(map[string]*Func, len(b.funcs))
 	for i := range b.funcs {
 		b.list[i] = &b.funcs[i]
-		b.names[b.funcs[i].Name] = &b.funcs[i]
 	}
-	return nil
 }
 
 func (b *Build) makeFuncs(full map[uint64]string) error {

@@ -3,6 +3,8 @@ package debuginfo
 import (
 	"slices"
 	"sort"
+	"strings"
+	"sync"
 )
 
 // index is what one pass over .debug_info finds: where the functions, package
@@ -10,13 +12,45 @@ import (
 type index struct {
 	info    string
 	units   []*unit
-	pcs     []pcDIE             // functions with code, by entry
-	inlined []inlinedIn         // by origin
-	globals map[string]uint64   // package variables: name to DIE
-	consts  map[string]uint64   // package constants: name to DIE
-	types   map[string]uint64   // named DIEs of types; a typedef wins over its base
-	rtypes  map[uint64]uint64   // DW_AT_go_runtime_type to DIE
-	abs     map[string][]uint64 // abstract (inlined) functions: name to DIEs
+	pcs     []pcDIE     // functions with code, by entry
+	inlined []inlinedIn // by origin
+	abs     []absFunc   // abstract (inlined) functions, by name
+	names   *nameIndex
+	once    sync.Once         // where the names come from a cache:
+	load    func() *nameIndex // when they are first asked for
+}
+
+// nameIndex finds DIEs by the names of what they describe.
+type nameIndex struct {
+	globals table[string] // package variables: name to DIE
+	consts  table[string] // package constants: name to DIE
+	types   table[string] // named DIEs of types; a typedef wins over its base
+	rtypes  table[uint64] // DW_AT_go_runtime_type to DIE
+	abs     map[string][]uint64
+}
+
+// absFunc is an abstract function: its name, and the DIEs that have it.
+type absFunc struct {
+	name string
+	dies []uint64
+}
+
+func (x *index) named() *nameIndex {
+	x.once.Do(func() {
+		if x.names == nil {
+			x.names = x.load()
+		}
+	})
+	return x.names
+}
+
+// absOf are the abstract functions of that name.
+func (x *index) absOf(name string) []uint64 {
+	i, ok := slices.BinarySearchFunc(x.abs, name, func(a absFunc, name string) int { return strings.Compare(a.name, name) })
+	if !ok {
+		return nil
+	}
+	return x.abs[i].dies
 }
 
 type pcDIE struct {
@@ -35,26 +69,41 @@ func (b *Build) indexed() (*index, error) {
 		if err != nil {
 			return nil, err
 		}
-		x := &index{info: info, globals: map[string]uint64{}, consts: map[string]uint64{},
-			types: map[string]uint64{}, rtypes: map[uint64]uint64{}, abs: map[string][]uint64{}}
+		x := &index{info: info}
 		if x.units, err = b.parseUnits(info); err != nil {
 			return nil, err
 		}
-		for _, u := range x.units {
-			if err := b.indexUnit(x, u); err != nil {
-				return nil, err
-			}
+		if b.cached.index(x) {
+			x.load = func() *nameIndex { return b.cachedNames(x) }
+			return x, nil
 		}
-		slices.SortFunc(x.pcs, func(a, b pcDIE) int { return cmpU64(a.pc, b.pc) })
-		slices.SortFunc(x.inlined, func(a, b inlinedIn) int {
-			if c := cmpU64(a.origin, b.origin); c != 0 {
-				return c
-			}
-			return cmpU64(a.fn, b.fn)
-		})
-		x.inlined = slices.Compact(x.inlined)
-		return x, nil
+		return x, b.scan(x)
 	})
+}
+
+// scan passes over .debug_info.
+func (b *Build) scan(x *index) error {
+	x.names = &nameIndex{abs: map[string][]uint64{}}
+	x.pcs, x.inlined, x.abs = nil, nil, nil
+	for _, u := range x.units {
+		if err := b.indexUnit(x, u); err != nil {
+			return err
+		}
+	}
+	slices.SortFunc(x.pcs, func(a, b pcDIE) int { return cmpU64(a.pc, b.pc) })
+	slices.SortFunc(x.inlined, func(a, b inlinedIn) int {
+		if c := cmpU64(a.origin, b.origin); c != 0 {
+			return c
+		}
+		return cmpU64(a.fn, b.fn)
+	})
+	x.inlined = slices.Compact(x.inlined)
+	for name, dies := range x.names.abs {
+		x.abs = append(x.abs, absFunc{name, dies})
+	}
+	x.names.abs = nil
+	slices.SortFunc(x.abs, func(a, b absFunc) int { return strings.Compare(a.name, b.name) })
+	return nil
 }
 
 func cmpU64(a, b uint64) int {
@@ -120,22 +169,22 @@ func (x *index) add(b *Build, d *die) {
 	case tagSubprogram:
 		switch {
 		case d.inline:
-			x.abs[d.name] = append(x.abs[d.name], d.off)
+			x.names.abs[d.name] = append(x.names.abs[d.name], d.off)
 		case d.has(atLowPC):
 			x.pcs = append(x.pcs, pcDIE{d.low, d.off})
 		}
 	case tagVariable:
 		if d.hasExpr {
-			x.globals[d.name] = d.off
+			x.names.globals.put(d.name, d.off)
 		}
 	case tagConstant:
-		x.consts[d.name] = d.off
+		x.names.consts.put(d.name, d.off)
 	case tagBase, tagStruct, tagArray, tagPointer, tagTypedef, tagUnspecified, tagSubroutine:
-		if _, dup := x.types[d.name]; !dup || d.tag == tagTypedef && d.kind == 0 {
-			x.types[d.name] = d.off
+		if _, dup := x.names.types.get(d.name); !dup || d.tag == tagTypedef && d.kind == 0 {
+			x.names.types.put(d.name, d.off)
 		}
 		if d.rtype != 0 {
-			x.rtypes[b.rtypeOffset(d)] = d.off
+			x.names.rtypes.put(b.rtypeOffset(d), d.off)
 		}
 	}
 }
@@ -187,7 +236,7 @@ func (b *Build) InlinedIn(name string) []*Func {
 		return nil
 	}
 	var out []*Func
-	for _, origin := range x.abs[name] {
+	for _, origin := range x.absOf(name) {
 		i := sort.Search(len(x.inlined), func(i int) bool { return x.inlined[i].origin >= origin })
 		for ; i < len(x.inlined) && x.inlined[i].origin == origin; i++ {
 			var d die
@@ -211,10 +260,9 @@ func (b *Build) InlinedNames() []string {
 	if err != nil {
 		return nil
 	}
-	out := make([]string, 0, len(x.abs))
-	for name := range x.abs {
-		out = append(out, name)
+	out := make([]string, len(x.abs))
+	for i := range x.abs {
+		out[i] = x.abs[i].name
 	}
-	slices.Sort(out)
 	return out
 }

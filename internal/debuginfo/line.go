@@ -34,6 +34,7 @@ type lineUnit struct {
 	seqs    []lineSeq // by address; nil until needed
 	seqErr  error
 	once    sync.Once
+	kept    func() ([]lineSeq, bool) // the cache's copy of seqs; nil: none
 }
 
 type lineParams struct {
@@ -88,6 +89,7 @@ func (b *Build) linesOf(u *unit) (*lineUnit, error) {
 	if b.lines.units == nil {
 		b.lines.units = map[*unit]*lineUnit{}
 	}
+	l.kept = b.cached.sequences(b, u, l)
 	b.lines.units[u] = l
 	return l, nil
 }
@@ -216,6 +218,12 @@ func joinPath(dir, name string) string {
 func (l *lineUnit) sequences() ([]lineSeq, error) {
 	l.once.Do(func() {
 		defer guard(&l.seqErr)
+		if l.kept != nil {
+			if seqs, ok := l.kept(); ok {
+				l.seqs = seqs
+				return
+			}
+		}
 		var cur lineSeq
 		started := false
 		seen := map[uint64]int{} // file to the sequence that last used it

@@ -98,6 +98,19 @@ func (b *Build) readPclntab() error {
 	return nil
 }
 
+// needPclntab reads the table where the functions came from a cache, so that
+// nobody had to read it before. It was whole when they were put there.
+func (b *Build) needPclntab() {
+	if b.cached != nil {
+		_, _ = b.cached.pcln.get(func() (bool, error) {
+			text := b.pcln.text
+			err := b.readPclntab()
+			b.pcln.text = text
+			return true, err
+		})
+	}
+}
+
 // entry is functab entry i: offset of the function from text, and of its _func.
 // Entry n is the end of the last function.
 func (p *pclntab) entry(i int) (pc, fn uint64) {
@@ -206,6 +219,7 @@ func (b *Build) UnsafePoint(pc uint64) bool {
 	if f == nil {
 		return true
 	}
+	b.needPclntab()
 	p, off := &b.pcln, pc-f.Entry
 	if f.Assembly || !p.hasFuncdata(f.pcln, funcdataLocals) {
 		return true
@@ -232,6 +246,7 @@ func (b *Build) StackDepth(pc uint64) (int64, bool) {
 	if f == nil {
 		return 0, false
 	}
+	b.needPclntab()
 	v, ok := b.pcln.at(b.pcln.u32(f.pcln, funcPCSP), pc-f.Entry)
 	return int64(v.value), ok
 }

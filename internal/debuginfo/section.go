@@ -23,6 +23,7 @@ const maxSection = 1 << 30
 type lazy struct {
 	once sync.Once
 	sec  *elf.Section
+	kept func() (string, bool) // the cache's copy; nil: none
 	data string
 	err  error
 }
@@ -31,6 +32,12 @@ func (l *lazy) read() (string, error) {
 	l.once.Do(func() {
 		if l.sec == nil {
 			return
+		}
+		if l.kept != nil {
+			if data, ok := l.kept(); ok && uint64(len(data)) == l.sec.Size {
+				l.data = data
+				return
+			}
 		}
 		l.data, l.err = readSection(l.sec)
 	})

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sidelight-dev/sidelight/internal/cache"
 	"github.com/sidelight-dev/sidelight/internal/compile"
 	"github.com/sidelight-dev/sidelight/internal/debuginfo"
 	"github.com/sidelight-dev/sidelight/internal/locate"
@@ -20,9 +21,11 @@ type Examiner struct {
 	build *debuginfo.Build
 }
 
-// Examine opens the build in a file, which may be /proc/PID/exe.
-func Examine(path string) (*Examiner, error) {
-	b, err := debuginfo.Open(path)
+// Examine opens the build in a file, which may be /proc/PID/exe. What took long
+// to read is kept in a cache for the next time; nil: nowhere, which is for those
+// who have probes in a process (see cache.Entry).
+func Examine(path string, dir *cache.Dir) (*Examiner, error) {
+	b, err := debuginfo.OpenCached(path, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +49,7 @@ func (x *Examiner) Where(at string) (*probe.Where, error) {
 	}
 	out := &probe.Where{Location: at, Build: x.facts(), Issues: append([]probe.Issue{}, found.Issues...)}
 	scope := compile.NewScope(x.build, true)
-	for i, way := range x.ways(found.Sites) {
+	for i, way := range x.ways(newPlanner(x.build), found.Sites) {
 		s := found.Sites[i]
 		out.Sites = append(out.Sites, probe.WhereSite{Address: s.PC, Function: s.Function, File: s.File, Line: s.Line,
 			Inlined: inlinedInto(x.build, s), How: way.how, Why: way.why, Variables: scope.At(s)})
@@ -71,8 +74,7 @@ type way struct {
 
 // ways plans the sites of one location, in order of their addresses, as an
 // installation of one probe does.
-func (x *Examiner) ways(sites []locate.Site) []way {
-	p := newPlanner(x.build)
+func (x *Examiner) ways(p *planner, sites []locate.Site) []way {
 	all := &program.Program{}
 	for _, s := range sites {
 		all.Sites = append(all.Sites, program.Site{PC: s.PC})
@@ -126,13 +128,13 @@ func (x *Examiner) Survey(asked string) (*probe.Survey, error) {
 		return nil, err
 	}
 	out := &probe.Survey{File: file, Build: x.facts(), Lines: []probe.SurveyLine{}}
-	scope := compile.NewScope(x.build, false)
+	scope, p := compile.NewScope(x.build, false), newPlanner(x.build)
 	for _, l := range locate.Survey(x.build, file) {
 		if l.Err != nil {
 			out.Lines = append(out.Lines, probe.SurveyLine{Line: l.Line, Refused: 1, Why: reason(l.Err), Lost: []string{}})
 			continue
 		}
-		out.Lines = append(out.Lines, x.surveyLine(l, scope))
+		out.Lines = append(out.Lines, x.surveyLine(l, p, scope))
 	}
 	return out, nil
 }
@@ -150,9 +152,9 @@ func reason(err error) string {
 	return err.Error()
 }
 
-func (x *Examiner) surveyLine(l locate.Line, scope *compile.Scope) probe.SurveyLine {
+func (x *Examiner) surveyLine(l locate.Line, p *planner, scope *compile.Scope) probe.SurveyLine {
 	out := probe.SurveyLine{Line: l.Line, Lost: []string{}}
-	for _, w := range x.ways(l.Result.Sites) {
+	for _, w := range x.ways(p, l.Result.Sites) {
 		switch w.how {
 		case probe.ByJump:
 			out.Jumps++
@@ -221,6 +223,7 @@ func (x *Examiner) Files(pattern string, limit int) ([]probe.FoundFile, int) {
 
 // Complete are the locations that begin with what was typed: functions, files,
 // and after a file's colon its lines with code. A line comes with its function.
+// Where nothing was typed, they are those of the program's own module.
 func (x *Examiner) Complete(typed string, limit int) []probe.Offer {
 	if file, line, ok := strings.Cut(typed, ".go:"); ok {
 		return x.completeLine(file+".go", line, limit)
@@ -231,15 +234,11 @@ func (x *Examiner) Complete(typed string, limit int) []probe.Offer {
 			out = append(out, o)
 		}
 	}
-	for _, f := range locate.Files(x.build, "") {
-		if strings.HasPrefix(f.Name, typed) && (f.Main || typed != "") {
-			add(probe.Offer{Text: f.Name + ":", About: f.Path, Open: true})
-		}
+	for _, f := range locate.FilesFrom(x.build, typed) {
+		add(probe.Offer{Text: f.Name + ":", About: f.Path, Open: true})
 	}
-	for _, f := range locate.Functions(x.build, "") {
-		if strings.HasPrefix(f.Name, typed) && (f.Main || typed != "") {
-			add(probe.Offer{Text: f.Name})
-		}
+	for _, f := range locate.FunctionsFrom(x.build, typed) {
+		add(probe.Offer{Text: f.Name})
 	}
 	return out
 }

@@ -53,7 +53,10 @@ func (r *rig) passes(b *testing.B, s *program.Site, live Live) { r.passes2(b, s,
 
 // passes2 measures calls with one body at the start and another at the end.
 func (r *rig) passes2(b *testing.B, s, last *program.Site, live Live) {
-	const n = 50000
+	r.passesOf(50000, b, s, last, live)
+}
+
+func (r *rig) passesOf(n uint64, b *testing.B, s, last *program.Site, live Live) {
 	r.loop(n, s, last, live)
 	in := r.start()
 	in.Regs[amd64.RDI], in.Regs[amd64.RSI], in.Regs[amd64.R8] = r.base+rigHeap, r.base+rigHeap+64, 20
@@ -64,7 +67,7 @@ func (r *rig) passes2(b *testing.B, s, last *program.Site, live Live) {
 		r.call()
 		best = min(best, time.Since(from))
 	}
-	b.ReportMetric(float64(best)/n, "ns/pass")
+	b.ReportMetric(float64(best)/float64(n), "ns/pass")
 }
 
 // BenchmarkBodies prints the least time of a pass; the first line is the same

@@ -16,8 +16,9 @@ func ImageBytes(l ring.Layout, s *program.Site) int64 {
 	return (int64(l.RingSize())/2 - int64(newRecord(s).tail)) &^ 7
 }
 
-// rootBytes is the size of an image's header and roots at most.
-func rootBytes(img *program.Image) int64 {
+// ImageRoots is the size of an image's header and roots at most: the least
+// Image.Bytes that is accepted.
+func ImageRoots(img *program.Image) int64 {
 	return ring.ImageHeader + ring.ImageRoots*ring.ObjectHeader + program.RegsSize + pad8(img.G) + pad8(img.Stack)
 }
 
@@ -32,8 +33,8 @@ func checkImage(env Env, s *program.Site) error {
 	case img.Depth < 0 || img.Depth > 1<<16-1 || img.Objects < 0 || img.Objects >= 1<<31,
 		img.Object < 8 || img.Object > 1<<30, img.G < 0 || img.G > 1<<20, img.Stack < 0, len(img.Descs) == 0:
 		return fmt.Errorf("a snapshot of depth %d, %d objects of %d bytes, %d of stack: out of range", img.Depth, img.Objects, img.Object, img.Stack)
-	case img.Bytes < rootBytes(img):
-		return fmt.Errorf("a snapshot of %d bytes: registers and stack alone need %d", img.Bytes, rootBytes(img))
+	case img.Bytes < ImageRoots(img):
+		return fmt.Errorf("a snapshot of %d bytes: registers and stack alone need %d", img.Bytes, ImageRoots(img))
 	case len(s.Roots) > rootsMax:
 		return fmt.Errorf("a snapshot from %d roots; at most %d", len(s.Roots), rootsMax)
 	}

@@ -289,7 +289,7 @@ func (im *imager) roots() {
 			a.Store(im.element.Plus(places[j]), amd64.RAX, sizes[j])
 		}
 		ref := encodedRoot(r)
-		entry := im.coldLabel(func() { a.Bytes(appendRef(nil, &ref, ref.Off, ref.Len)...) })
+		entry := im.coldLabel(func() { a.Bytes(appendRef(nil, &ref)...) })
 		a.Lea(rRef, amd64.AtLabel(entry))
 		a.Call(im.follow)
 		a.Bind(next)

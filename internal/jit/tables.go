@@ -46,7 +46,7 @@ const (
 // Bounds of what the tables can say.
 const (
 	descsMax = 1 << 24
-	sizeMax  = 1 << 31 // of an element
+	sizeMax  = 1 << absurdShift // of an element
 )
 
 // shape is where the parts of an image's tables lie.
@@ -96,14 +96,18 @@ func Tables(img *program.Image, slide uint64) ([]byte, error) {
 		at := blob[i*descEntry:]
 		le.PutUint64(at[descSize:], uint64(d.Size))
 		le.PutUint32(at[descRefs:], uint32(len(blob)))
-		le.PutUint32(at[descCount:], uint32(len(d.Refs)))
+		n := uint32(0)
 		for j := range d.Refs {
 			r := &d.Refs[j]
 			if err := checkRef(r, d.Size, s.descs); err != nil {
 				return nil, fmt.Errorf("descriptor %d, reference %d: %w", i, j, err)
 			}
-			blob = appendRef(blob, r, r.Off, r.Len)
+			if max(r.Off, r.Len) < img.Object { // what lies behind is never copied
+				blob = appendRef(blob, r)
+				n++
+			}
 		}
+		le.PutUint32(blob[i*descEntry+descCount:], n)
 	}
 	if len(blob) >= 1<<31 {
 		return nil, fmt.Errorf("tables of %d bytes", len(blob))
@@ -117,8 +121,8 @@ func Tables(img *program.Image, slide uint64) ([]byte, error) {
 }
 
 // appendRef appends the entry of a reference.
-func appendRef(blob []byte, r *program.Ref, off, n int64) []byte {
-	for _, v := range []uint32{uint32(off), uint32(n), pack(r.Kind, r.Free, r.Elem), uint32(r.Elem2)} {
+func appendRef(blob []byte, r *program.Ref) []byte {
+	for _, v := range []uint32{uint32(r.Off), uint32(r.Len), pack(r.Kind, r.Free, r.Elem), uint32(r.Elem2)} {
 		blob = binary.LittleEndian.AppendUint32(blob, v)
 	}
 	return blob

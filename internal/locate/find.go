@@ -34,21 +34,62 @@ type FoundFile struct {
 func Functions(b *debuginfo.Build, text string) []FoundFunc {
 	p := newPattern(text)
 	g := gatherer{p: p, at: map[string]int{}, main: mainModule(b)}
-	for fuzzy := range 2 {
-		p.fuzzy = fuzzy == 1
-		for _, fn := range b.Funcs() {
-			if !fn.Wrapper && fn.Package != "" {
-				g.function(fn.Name, fn)
-			}
-		}
-		for _, name := range b.InlinedNames() {
-			g.function(name, nil)
-		}
-		if len(g.list) > 0 || !p.loose {
-			break
+	g.gather(b)
+	if len(g.list) == 0 && p.loose {
+		p.fuzzy = true
+		g.gather(b)
+	}
+	return g.found(b)
+}
+
+// FunctionsFrom are the functions whose names, whole or without elements of
+// their package's path, begin with what was typed; of the program's own module
+// where that is nothing. Name is what goes on from there.
+func FunctionsFrom(b *debuginfo.Build, typed string) []FoundFunc {
+	g := gatherer{p: &pattern{text: typed, prefix: true}, at: map[string]int{}, main: mainModule(b), own: typed == ""}
+	g.gather(b)
+	list := g.found(b)
+	for i := range list {
+		if !strings.HasPrefix(list[i].Name, typed) {
+			list[i].Name = fromElement(list[i].full, typed)
 		}
 	}
-	g.shorten(b)
+	return list
+}
+
+// fromElement is the longest end of a plain name that begins with an element of
+// its package's path and with what was typed.
+func fromElement(plain, typed string) string {
+	for from := 0; ; {
+		if strings.HasPrefix(plain[from:], typed) {
+			return plain[from:]
+		}
+		next := strings.IndexByte(plain[from:], '/')
+		if next < 0 {
+			return shortName(plain)
+		}
+		from += next + 1
+	}
+}
+
+func (g *gatherer) gather(b *debuginfo.Build) {
+	for _, fn := range b.Funcs() {
+		if !fn.Wrapper && fn.Package != "" && (!g.own || g.main(fn.Package)) {
+			g.function(fn.Name, fn)
+		}
+	}
+	for _, name := range b.InlinedNames() {
+		if !g.own || g.main(splitName(name).pkg) {
+			g.function(name, nil)
+		}
+	}
+}
+
+// found is what was gathered, in order.
+func (g *gatherer) found(b *debuginfo.Build) []FoundFunc {
+	if len(g.list) > 0 {
+		g.shorten(b)
+	}
 	slices.SortFunc(g.list, func(a, b FoundFunc) int {
 		if c := order(a.Main, b.Main, a.rank, b.rank); c != 0 {
 			return c
@@ -75,6 +116,7 @@ func order(aMain, bMain bool, a, b int) int {
 type gatherer struct {
 	p    *pattern
 	main func(pkg string) bool
+	own  bool // only functions of the main module
 	list []FoundFunc
 	at   map[string]int // plain name to its place in list
 }
@@ -112,10 +154,15 @@ func (g *gatherer) function(linked string, fn *debuginfo.Func) {
 // other function of the build.
 func (g *gatherer) shorten(b *debuginfo.Build) {
 	means := make(map[string]string, len(g.list)) // short name to the full one; "" if there are several
+	ends := make(map[string]bool, len(g.list))    // last elements, to pass over most others quickly
 	for _, f := range g.list {
 		means[shortName(f.full)] = f.full
+		ends[tail(f.full)] = true
 	}
 	look := func(linked string) {
+		if !strings.HasSuffix(linked, "]") && !ends[tail(linked)] {
+			return
+		}
 		if strings.IndexByte(linked, '[') >= 0 || strings.IndexByte(linked, '%') >= 0 {
 			linked = splitName(linked).plain()
 		}
@@ -189,12 +236,64 @@ func Files(b *debuginfo.Build, text string) []FoundFile {
 	return list
 }
 
+// FilesFrom are the files whose names, from an element of their path on, begin
+// with what was typed; of the program's own module where that is nothing. Name
+// goes on from there.
+func FilesFrom(b *debuginfo.Build, typed string) []FoundFile {
+	own := ownFiles(b)
+	all := b.Files()
+	var list []FoundFile
+	for _, path := range all {
+		if typed == "" {
+			if own(path) {
+				list = append(list, FoundFile{Name: base(path), Path: path, Main: true})
+			}
+			continue
+		}
+		if i := strings.LastIndex("/"+path, "/"+typed); i >= 0 {
+			list = append(list, FoundFile{Name: path[i:], Path: path, Main: own(path)})
+		}
+	}
+	unambiguous(list, all)
+	slices.SortFunc(list, func(a, b FoundFile) int {
+		if c := order(a.Main, b.Main, len(a.Name), len(b.Name)); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	return list
+}
+
+// unambiguous makes names longer until each means one file.
+func unambiguous(list []FoundFile, all []string) {
+	paths := map[string][]string{} // by the last element
+	for _, path := range all {
+		paths[base(path)] = append(paths[base(path)], path)
+	}
+	for i := range list {
+		f := &list[i]
+		means := func(name string) (n int) {
+			for _, path := range paths[base(f.Path)] {
+				if matchFile(path, name) {
+					n++
+				}
+			}
+			return n
+		}
+		for len(f.Name) < len(f.Path) && means(f.Name) > 1 {
+			at := len(f.Path) - len(f.Name) - 1
+			f.Name = f.Path[strings.LastIndexByte(f.Path[:at], '/')+1:]
+		}
+	}
+}
+
 // ownFiles tells which files are the program's own: those of the folder that
 // main.main is in, unless the module's path is in the file's.
 func ownFiles(b *debuginfo.Build) func(path string) bool {
 	dir := ""
-	if fn := b.FuncNamed("main.main"); fn != nil {
-		file, _ := Begins(b, fn)
+	fns := b.Funcs()
+	if i := slices.IndexFunc(fns, func(fn *debuginfo.Func) bool { return fn.Name == "main.main" }); i >= 0 {
+		file, _ := Begins(b, fns[i])
 		dir = file[:strings.LastIndexByte(file, '/')+1]
 	}
 	// /src/shop/cmd/shop/main.go of example.com/shop/cmd/shop: the module's

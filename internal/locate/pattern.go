@@ -13,6 +13,8 @@ type pattern struct {
 	cases bool // an upper case letter was typed: it means itself
 	loose bool // neither glob nor empty: letters in their order will do
 	fuzzy bool // now letters will do
+
+	prefix bool // a completion: the name begins with the text, as it was typed
 }
 
 // newPattern reads a pattern. Text without wildcards is looked for anywhere in
@@ -39,6 +41,9 @@ func (p *pattern) match(name string) (rank int, ok bool) {
 	if p.text == "" {
 		return 0, true
 	}
+	if p.prefix {
+		return 0, p.begins(name)
+	}
 	if !p.cases {
 		name = strings.ToLower(name)
 	}
@@ -53,6 +58,22 @@ func (p *pattern) match(name string) (rank int, ok bool) {
 		return 0, false
 	}
 	return rankAt(name, i, i+len(p.text)), true
+}
+
+// begins tells whether a name, from an element of its path on, begins with the
+// text; or the short name, which has no version in it.
+func (p *pattern) begins(name string) bool {
+	for from := 0; ; {
+		if strings.HasPrefix(name[from:], p.text) {
+			return true
+		}
+		next := strings.IndexByte(name[from:], '/')
+		if next < 0 {
+			break
+		}
+		from += next + 1
+	}
+	return strings.Contains(name, "/v") && strings.HasPrefix(shortName(name), p.text)
 }
 
 // rankAt ranks a match by where it begins and ends: whole words before parts of

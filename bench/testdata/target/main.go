@@ -71,6 +71,42 @@ func leave(n *int) {
 	*n++
 }
 
+// node is an object of the graphs that snapshots copy.
+type node struct {
+	ID          int
+	Left, Right *node
+	Load        [2]int
+}
+
+// tree is a balanced tree of n nodes.
+func tree(n int) *node {
+	if n == 0 {
+		return nil
+	}
+	left := (n - 1) / 2
+	return &node{ID: n, Left: tree(left), Right: tree(n - 1 - left)}
+}
+
+var tree10, tree100, tree1000 = tree(10), tree(100), tree(1000)
+
+// visit stands for a function whose argument leads to much.
+//
+//go:noinline
+func visit(root *node, n int) int {
+	if n < 0 {
+		return refuse(orders, name)
+	}
+	return root.ID + n
+}
+
+func visits(root *node) func(int) {
+	return func(n int) {
+		for i := range n {
+			visit(root, i&7)
+		}
+	}
+}
+
 // scenarios run one call n times.
 var scenarios = map[string]func(n int){
 	"handle": func(n int) {
@@ -78,6 +114,9 @@ var scenarios = map[string]func(n int){
 			handle(orders, name, i&7)
 		}
 	},
+	"visit10":   visits(tree10),
+	"visit100":  visits(tree100),
+	"visit1000": visits(tree1000),
 	"leaf": func(n int) {
 		for i := range n {
 			leaf(orders, name, i&7)
