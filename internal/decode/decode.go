@@ -76,6 +76,27 @@ func Header(rec []byte) (size, probe int, tsc uint64, err error) {
 	return size, probe, binary.LittleEndian.Uint64(rec[ring.RecordTSC:]), nil
 }
 
+// Event decodes one record of whatever kind of probe wrote it: a *probe.Hit of a
+// log, a *probe.Moment of a snapshot. Errors are those of Record.
+func (d *Decoder) Event(rec []byte) (probe.Event, error) {
+	_, index, _, err := Header(rec)
+	if err != nil {
+		return nil, err
+	}
+	if p := d.programs[index]; p != nil && p.Image != nil {
+		m, err := d.Moment(rec)
+		if err != nil {
+			return nil, err
+		}
+		return m, nil
+	}
+	h, err := d.Record(rec)
+	if err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
 // Record decodes one record of a log. rec may be longer than it. Padding is
 // ErrPadding; every other error is ErrDamaged.
 func (d *Decoder) Record(rec []byte) (*probe.Hit, error) {

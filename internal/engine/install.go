@@ -215,7 +215,7 @@ func (s *Session) writeTrampolines(l *live) error {
 	at, end := l.bay.Text(), l.bay.Text()+ring.TextSize
 	where := &place{plan: l.plan, slide: s.text.Slide, env: jit.Env{
 		Slide: s.text.Slide, Control: l.bay.Control(), Shared: l.bay.SharedAt(), Owner: l.bay.Owner, Layout: l.bay.Layout,
-		RT: jit.Offsets{GM: s.rt.GM, GGoid: s.rt.GGoid, GStackLo: s.rt.GStackLo, GStackguard0: s.rt.GStackguard0, MP: s.rt.MP, PID: s.rt.PID},
+		RT: jit.Offsets{GM: s.rt.GM, GGoid: s.rt.GGoid, GStackLo: s.rt.GStackLo, GStackHi: s.rt.GStackHi, GStackguard0: s.rt.GStackguard0, MP: s.rt.MP, PID: s.rt.PID},
 	}}
 	l.plan.fit(l.bay.Layout)
 	text, err := where.tables(at)

@@ -68,14 +68,14 @@ type watch struct {
 // hits passes on what the rings hold.
 func (w *watch) hits() {
 	for _, rec := range w.l.reader.records() {
-		hit, err := w.decoder.Record(rec)
+		event, err := w.decoder.Event(rec)
 		if err != nil {
 			index := int(binary.LittleEndian.Uint16(rec[ring.RecordProbe:]))
 			w.l.reader.damaged(index)
 			w.s.opt.Log.Error("a record makes no sense and is counted as dropped", "error", err)
 			continue
 		}
-		w.s.out.put(hit)
+		w.s.out.put(event)
 	}
 }
 

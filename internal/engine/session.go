@@ -16,6 +16,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,6 +26,7 @@ import (
 	"github.com/sidelight-dev/sidelight/internal/debuginfo"
 	"github.com/sidelight-dev/sidelight/internal/decode"
 	"github.com/sidelight-dev/sidelight/internal/inject"
+	"github.com/sidelight-dev/sidelight/internal/moment"
 	"github.com/sidelight-dev/sidelight/internal/probe"
 	"github.com/sidelight-dev/sidelight/internal/program"
 	"github.com/sidelight-dev/sidelight/internal/redact"
@@ -147,6 +151,24 @@ func (s *Session) checkClock(specs []probe.Spec) error {
 	return nil
 }
 
+// name is the name of the program that the target runs.
+func (s *Session) name() string {
+	path, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", s.proc.PID))
+	if err != nil {
+		return ""
+	}
+	return filepath.Base(strings.TrimSuffix(path, " (deleted)"))
+}
+
+// late reads the target's memory as it is now; nil where it cannot be read.
+func (s *Session) late(addr uint64, n int64) []byte {
+	b := make([]byte, n)
+	if s.proc.ReadAt(b, addr) != nil {
+		return nil
+	}
+	return b
+}
+
 // decoder makes hits of the records of a plan.
 func (s *Session) decoder(p *plan) *decode.Decoder {
 	cfg := decode.Config{
@@ -160,8 +182,11 @@ func (s *Session) decoder(p *plan) *decode.Decoder {
 			}
 			return ""
 		},
-		Time:   s.clock.At,
-		Redact: s.opt.Redact,
+		Time:    s.clock.At,
+		Redact:  s.opt.Redact,
+		Target:  s.name(),
+		Build:   s.build.ID,
+		Moments: moment.New(s.build, s.text.Slide, s.late),
 	}
 	var programs []*program.Program
 	for _, pl := range p.probes {
