@@ -17,13 +17,14 @@ var plainWord = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.+-]*$`)
 // maxOffers bounds the functions that are offered: a terminal shows no more.
 const maxOffers = 200
 
-// completeArgs offers targets, then locations of the target that was named: for
-// log, which takes one location, and for commands that take several.
+// completeArgs offers targets, then locations of the target that was named: one,
+// or several where the command's usage says LOCATION... . It serves every command
+// whose first arguments are TARGET LOCATION.
 func (a *App) completeArgs(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 	if len(args) == 0 {
 		return a.completeTarget(cmd, args, typed)
 	}
-	if cmd.Name() == "log" && len(args) > 1 {
+	if len(args) > 1 && !strings.HasSuffix(cmd.Use, "LOCATION...") {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	return a.completeLocation(args[0], typed)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"unsafe"
@@ -36,7 +37,7 @@ func OpenCached(path string, dir *cache.Dir) (*Build, error) {
 
 // cacheFormat is the form of the blocks, and of what the code that made them
 // understood. Whoever changes one of them counts it up.
-const cacheFormat = "debuginfo 3"
+const cacheFormat = "debuginfo 1"
 
 // cacheKey names what is cached of a build: by its build ids, which contain a
 // hash of its content, its size and its sections. Where the Go build id is no
@@ -164,7 +165,8 @@ func (b *Build) fillCache() (err error) {
 		{Name: blockFiles, Data: files},
 		{Name: blockSeqs, Data: seqs},
 	}
-	for name, l := range b.debug {
+	for _, name := range slices.Sorted(maps.Keys(b.debug)) {
+		l := b.debug[name]
 		if l.sec == nil || l.sec.Flags&elf.SHF_COMPRESSED == 0 || l.sec.Type == elf.SHT_NOBITS {
 			continue
 		}
