@@ -2,11 +2,13 @@ package cli
 
 import (
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sidelight-dev/sidelight/internal/probe"
 	"github.com/sidelight-dev/sidelight/internal/saved"
+	"github.com/sidelight-dev/sidelight/internal/view"
 )
 
 const showLong = `Open a file of snapshots that sidelight snapshot … --save FILE has made.
@@ -53,6 +55,9 @@ func (a *App) showCmd() *cobra.Command {
 func (a *App) show(name string, all []*probe.Moment, output string) error {
 	if len(all) == 0 {
 		return fmt.Errorf("%s holds no snapshot", name)
+	}
+	if output == "" && isTerminal(a.Stdout) && isTerminal(os.Stdin) && os.Getenv("TERM") != "dumb" {
+		return view.Show(name, all)
 	}
 	stop := catchSignals(a.Stdout)
 	defer stop.release()

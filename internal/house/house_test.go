@@ -78,11 +78,12 @@ var rooms = map[string][]string{
 	"target":    {"debuginfo", "probe"},
 	"tree":      {"probe"},
 	"sink":      {"probe", "tree"},
+	"view":      {"probe", "sink", "tree"},
 	"saved":     {"probe"},
 	"demo":      {"demo/shop", "probe", "sink", "target"},
 	"demo/shop": {},
 	"picture":   {},
-	"cli":       {"cache", "demo", "engine", "probe", "redact", "saved", "sink", "target"},
+	"cli":       {"cache", "demo", "engine", "probe", "redact", "saved", "sink", "target", "view"},
 	"sidelight": {"cache", "cli", "engine"},
 	"bench":     {"engine", "probe", "testprog"},
 }

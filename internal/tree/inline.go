@@ -82,9 +82,6 @@ func inline(v probe.Value, room int) string {
 	return Clip(w.String(), room)
 }
 
-// Preview is a hint of what a folded value holds.
-func Preview(v probe.Value, room int) string { return inline(v, room) }
-
 // writer stops to write when its room is used up.
 type writer struct {
 	strings.Builder
@@ -165,6 +162,7 @@ func rest(here int, v probe.Value) string {
 
 // scalar is a value that has nothing within.
 func scalar(v probe.Value) string {
+	v.Late, v.Note, v.Cut = false, "", "" // they have places of their own
 	switch v.Shape {
 	case probe.Literal:
 		return probe.Escape(v.Text)

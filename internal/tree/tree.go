@@ -36,15 +36,25 @@ type Node struct {
 	Marks    []string // what is to be known besides
 	Late     bool     // read after the hit
 	Children []Node
+
+	whole probe.Value
 }
 
 // Of makes the node of a named value.
 func Of(name string, v probe.Value) Node {
-	n := Node{Name: probe.Escape(name), Type: Short(v.Type)}
+	n := Node{Name: probe.Escape(name), Type: Short(v.Type), whole: v}
 	if v.Shape == probe.Interface && v.Declared != "" {
 		n.Type = Short(v.Declared) + "(" + Short(v.Type) + ")"
 	}
 	n.fill(v)
+	return n
+}
+
+// Folded is the node with a hint of what hangs below it, instead of that.
+func (n Node) Folded() Node {
+	if len(n.Children) > 0 {
+		n.Text, n.Look, n.Children = inline(n.whole, foldedRoom), Faint, nil
+	}
 	return n
 }
 
@@ -108,6 +118,7 @@ const (
 	nameRoom   = 40
 	structRoom = 56
 	itemRoom   = 40
+	foldedRoom = 200
 )
 
 // structure puts a small struct on its row, another below it.
