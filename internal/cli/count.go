@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -13,15 +14,20 @@ const countLong = `Count how often a running process passes lines or calls funct
 The count is exact: every pass from other code counts once, and a return from
 a call or the inside of a loop over the line's own blocks counts nothing. All
 copies that the compiler made of a line, inlined or instantiated, count
-together. The running count is shown once a second.`
+together. The running count is shown once a second (--every).
+
+With --by, each value of an expression, an integer, a boolean or a string, has a
+row of its own: up to 1,024 rows, and one for all others.`
 
 const countExample = `  sidelight count shop orders.go:42
   sidelight count shop 'main.(*Cart).Add' 'main.(*Cart).Remove' --for 1m
-  sidelight count shop orders.go:42 --if 'o.Qty > 10'`
+  sidelight count shop orders.go:42 --if 'o.Qty > 10'
+  sidelight count shop orders.go:42 --by o.Customer --output json`
 
 func (a *App) countCmd() *cobra.Command {
 	var p probeFlags
 	var s sessionFlags
+	var by byFlags
 	cmd := &cobra.Command{
 		Use:               "count TARGET LOCATION...",
 		Short:             "Count passes through lines and functions of a running process",
@@ -30,18 +36,19 @@ func (a *App) countCmd() *cobra.Command {
 		Args:              args([]string{"TARGET", "LOCATION"}, true),
 		ValidArgsFunction: a.completeArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := p.check(); err != nil {
+			if err := errors.Join(p.check(), by.check()); err != nil {
 				return err
 			}
 			var specs []probe.Spec
 			for i, at := range args[1:] {
 				specs = append(specs, probe.Spec{ID: fmt.Sprintf("p%d", i+1), Kind: probe.Count, At: at,
-					If: p.condition, For: p.life, Limit: p.limit})
+					If: p.condition, For: p.life, Limit: p.limit, By: by.by, Period: by.every})
 			}
 			return a.observe(cmd.Context(), args[0], specs, &s)
 		},
 	}
 	p.add(cmd, probe.Count)
+	by.add(cmd)
 	s.add(cmd)
 	return cmd
 }

@@ -70,7 +70,7 @@ func (a *App) root() *cobra.Command {
 	root.AddGroup(&cobra.Group{ID: "probes", Title: "Commands:"}, &cobra.Group{ID: "other", Title: "Other commands:"})
 	root.SetHelpCommandGroupID("other")
 	root.SetCompletionCommandGroupID("other")
-	for _, cmd := range []*cobra.Command{a.demoCmd(), a.psCmd(), a.logCmd(), a.countCmd(), a.snapshotCmd(), a.showCmd(), a.applyCmd(),
+	for _, cmd := range []*cobra.Command{a.demoCmd(), a.psCmd(), a.logCmd(), a.countCmd(), a.measureCmd(), a.snapshotCmd(), a.showCmd(), a.applyCmd(),
 		a.whereCmd(), a.functionsCmd(), a.filesCmd()} {
 		cmd.GroupID = "probes"
 		root.AddCommand(cmd)

@@ -32,7 +32,9 @@ func (c *checker) eval(n expr.Node) (*operand, error) {
 	case *expr.Ident:
 		return c.ident(n)
 	case *expr.Special:
-		return c.special(n), nil
+		return c.special(n)
+	case *expr.Duration:
+		return c.durationLit(n), nil
 	case *expr.Lit:
 		v := n.Value
 		return &operand{node: n, val: v, char: n.Kind == token.CHAR}, nil
@@ -74,15 +76,17 @@ func (c *checker) value(n expr.Node) (*operand, error) {
 	return o, nil
 }
 
-func (c *checker) special(n *expr.Special) *operand {
+func (c *checker) special(n *expr.Special) (*operand, error) {
 	switch n.Name {
 	case "line":
-		return &operand{node: n, typ: typeInt, val: constant.MakeInt64(int64(c.s.line))}
+		return &operand{node: n, typ: typeInt, val: constant.MakeInt64(int64(c.s.line))}, nil
 	case "function":
-		return &operand{node: n, typ: typeString, val: constant.MakeString(c.s.function)}
+		return &operand{node: n, typ: typeString, val: constant.MakeString(c.s.function)}, nil
+	case "duration":
+		return c.duration(n)
 	}
 	goid := &program.Node{Op: program.OpGoid, Type: program.U64}
-	return &operand{node: n, typ: typeUint64, place: computed{0: goid}}
+	return &operand{node: n, typ: typeUint64, place: computed{0: goid}}, nil
 }
 
 // assign gives an untyped constant the type t.

@@ -43,7 +43,7 @@ type Build interface {
 
 // Error is a mistake in a probe; Err, an *expr.Error, marks the place.
 type Error struct {
-	Part string // "condition", "message" or "watch"
+	Part string // "condition", "message", "watch", "expression" or "by"
 	Err  error
 }
 
@@ -64,6 +64,8 @@ type source struct {
 	cond    *expr.Expr // nil: none
 	tpl     *expr.Template
 	watches []*expr.Expr
+	value   *expr.Expr // of an aggregate
+	by      *expr.Expr
 }
 
 func parse(spec probe.Spec) (*source, error) {
@@ -85,6 +87,9 @@ func parse(spec probe.Spec) (*source, error) {
 			return nil, &Error{"watch", err}
 		}
 		src.watches = append(src.watches, x)
+	}
+	if err := src.parseAggregate(spec); err != nil {
+		return nil, err
 	}
 	return src, nil
 }
@@ -157,6 +162,7 @@ func (im *Images) Compile(spec probe.Spec, index int, sites *locate.Result) (*pr
 	if err := c.mistake(); err != nil {
 		return nil, nil, err
 	}
+	c.sum(p)
 	for _, x := range src.tpl.Exprs {
 		p.Values = append(p.Values, program.Value{Expr: x.Text, Type: c.worked[x], Reads: c.reads[x]})
 	}
@@ -201,6 +207,11 @@ func (c *compiler) mistake() error {
 			return &Error{"watch", c.failed[x]}
 		}
 	}
+	for x, part := range map[*expr.Expr]string{c.src.value: "expression", c.src.by: "by"} {
+		if x != nil && c.failed[x] != nil && c.worked[x] == nil {
+			return &Error{part, c.failed[x]}
+		}
+	}
 	return nil
 }
 
@@ -227,6 +238,9 @@ func (c *compiler) site(at locate.Site) *program.Site {
 	issues := c.issues
 	for _, x := range c.src.tpl.Exprs {
 		out.Captures = append(out.Captures, c.value(s, x, r))
+	}
+	if !c.aggregate(s, out) && ok {
+		return nil
 	}
 	if !ok {
 		c.issues = issues // the values do not matter: they were looked at for mistakes only
@@ -363,5 +377,8 @@ func usesCFA(s *program.Site) bool {
 			return true
 		}
 	}
-	return uses(s.Cond)
+	if s.Key != nil && (uses(s.Key.Node) || uses(s.Key.Len)) {
+		return true
+	}
+	return uses(s.Cond) || uses(s.Value)
 }

@@ -37,6 +37,7 @@ type site struct {
 	line     int
 	vars     []variable
 	lost     []lost // in the order met, each name once
+	ends     bool   // a call ends here, and its duration is known
 	near     *nearby
 }
 

@@ -26,6 +26,7 @@ type live struct {
 	guard   *guard
 	reader  *reader
 	machine *machine
+	sums    *sums // nil: no probe adds up
 	sites   []*liveSite
 	failed  error // what could not be put back
 }
@@ -177,6 +178,9 @@ func (s *Session) occupy(l *live) error {
 	if err := s.touch(l.bay); err != nil {
 		return err
 	}
+	if err := s.extend(l); err != nil {
+		return err
+	}
 	l.reader = newReader(l.bay.Shared, layout, len(l.plan.probes))
 	if err := s.writeTrampolines(l); err != nil {
 		return err
@@ -223,6 +227,9 @@ func (s *Session) writeTrampolines(l *live) error {
 		return err
 	}
 	at += uint64(len(text))
+	if l.sums != nil {
+		where.sumsAt, where.region, where.rate = l.bay.SumsAt(), l.sums.region, s.clock.Nanoseconds(1)
+	}
 	var entries []inject.Entry
 	for i, w := range l.plan.windows {
 		t, err := where.trampoline(w, at, i)

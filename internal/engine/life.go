@@ -56,6 +56,9 @@ type life struct {
 	past      Totals        // at the start of the budget's window
 }
 
+// tells tells whether the probe says from time to time what it has.
+func (l *life) tells() bool { return l.spec.Kind == probe.Count || l.spec.Kind.Aggregates() }
+
 // machine decides what becomes of the probes of one target. It is pure: time
 // and counters come in, effects go out, and the session carries them out.
 type machine struct {
@@ -132,8 +135,8 @@ func (m *machine) one(i int, l *life, now time.Time, t Totals) []effect {
 		l.refilled = l.refilled.Add(now.Sub(l.refilled).Truncate(second))
 		out = append(out, effect{what: doRefill, probe: i, tokens: l.spec.Rate})
 	}
-	if l.spec.Kind == probe.Count && now.Sub(l.counted) >= second {
-		l.counted = l.counted.Add(now.Sub(l.counted).Truncate(second))
+	if period := l.spec.Told(); l.tells() && now.Sub(l.counted) >= period {
+		l.counted = l.counted.Add(now.Sub(l.counted).Truncate(period))
 		out = append(out, effect{what: doCount, probe: i})
 	}
 	return out

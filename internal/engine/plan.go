@@ -21,6 +21,7 @@ import (
 type plan struct {
 	probes  []*planned
 	windows []*window
+	redact  *redact.Rules
 }
 
 // planned is one probe of a plan. A probe without windows has issues that say why.
@@ -84,7 +85,7 @@ func newPlanner(b *debuginfo.Build) *planner {
 // plan works out all probes together, so that neighbours can share windows. The
 // error is a *MistakeError: a probe that this build cannot serve is no error.
 func (p *planner) plan(specs []probe.Spec) (*plan, error) {
-	out := &plan{}
+	out := &plan{redact: p.redact}
 	for i, spec := range specs {
 		pl, err := p.probe(i, spec)
 		if err != nil {
@@ -126,6 +127,9 @@ func (p *planner) probe(index int, spec probe.Spec) (*planned, error) {
 	}
 	if rule, refused := p.redact.Refuses(prog.Asks.Names, prog.Asks.Types); refused {
 		pl.issue(probe.IssueRefusedCode, fmt.Sprintf("%s: the rules of --redact block the %s: a condition may not ask for its values", spec.At, rule))
+		return pl, nil
+	}
+	if p.secret(pl, prog) {
 		return pl, nil
 	}
 	pl.program = prog

@@ -36,10 +36,12 @@ func (s *Session) run(l *live) {
 				w.hits()
 			}
 			totals := w.totals()
+			w.lookAtSums()
 			w.carryOut(l.machine.tick(now, totals))
 			s.tell(l, totals)
 		case <-check.C:
 			s.clock.Sync()
+			w.advanceSums()
 			if err := s.proc.Alive(); gone(err) {
 				w.exited()
 			}
@@ -63,6 +65,7 @@ type watch struct {
 	decoder *decode.Decoder
 	lost    bool // the target is gone
 	traps   []uint64
+	looks   uint64 // at the sums
 }
 
 // hits passes on what the rings hold.
@@ -156,7 +159,7 @@ func (w *watch) carryOut(effects []effect) {
 			w.control(e.probe, ring.ControlThrottle, []byte{on})
 			w.s.opt.Log.Warn("the probes' budget", "probe", w.l.plan.probes[e.probe].spec.ID, "throttled", e.on)
 		case doCount:
-			w.count(e.probe, w.l.reader.totals())
+			w.say(e.probe, w.l.reader.totals(), false)
 		}
 	}
 	if len(ended) > 0 {
@@ -174,11 +177,6 @@ func (w *watch) control(i, off int, b []byte) {
 	}
 }
 
-func (w *watch) count(i int, totals []Totals) {
-	spec := w.l.plan.probes[i].spec
-	w.s.out.put(&probe.CountNow{Probe: spec.ID, Location: spec.At, Time: time.Now(), Count: totals[i].Hits()})
-}
-
 // end takes probes out, passes on their last hits, and says how they ended.
 func (w *watch) end(ended []int, why []probe.Reason) {
 	if !w.lost {
@@ -194,8 +192,8 @@ func (w *watch) end(ended []int, why []probe.Reason) {
 	totals := w.totals()
 	for k, i := range ended {
 		pl, t := w.l.plan.probes[i], totals[i]
-		if pl.spec.Kind == probe.Count {
-			w.count(i, totals)
+		if pl.spec.Kind == probe.Count || pl.spec.Kind.Aggregates() {
+			w.say(i, totals, true)
 		}
 		w.s.out.put(&probe.End{
 			Probe: pl.spec.ID, Location: pl.spec.At, Reason: why[k],

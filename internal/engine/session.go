@@ -144,7 +144,7 @@ func (s *Session) Install(ctx context.Context, specs []probe.Spec) (*probe.Ready
 func (s *Session) checkClock(specs []probe.Spec) error {
 	s.clock = clock.New()
 	for _, spec := range specs {
-		if spec.Kind.Records() {
+		if spec.Kind.Records() || spec.Kind == probe.Time {
 			return clock.Check()
 		}
 	}

@@ -27,6 +27,10 @@ type place struct {
 	slide    uint64
 	env      jit.Env                   // without probe and site
 	tablesAt map[*program.Image]uint64 // of snapshots
+
+	sumsAt uint64 // the region of aggregates in the target
+	region *ring.Aggregates
+	rate   float64 // nanoseconds a cycle
 }
 
 // trampoline writes the code of a window at an address: before each displaced
@@ -91,6 +95,7 @@ func (p *place) body(t *trampoline, pt point) error {
 	env.Limited = env.Log && pl.spec.Limit > 0
 	env.Rated = env.Log && pl.spec.Rate > 0
 	env.Image, env.Tables = pl.program.Image, p.tablesAt[pl.program.Image]
+	env.Agg = p.aggregation(pl)
 	env.After, env.Every = pl.spec.After, pl.spec.Every
 	env.Chosen = env.Log && (env.After > 0 || env.Every > 1)
 	// A register that is dead to the program may hold a variable that the next

@@ -31,6 +31,9 @@ func (c *converter) outside(n ast.Node) *Error {
 
 func (c *converter) ident(n *ast.Ident) (Node, error) {
 	sp := c.span(n)
+	if d, ok := c.durations[sp.pos]; ok {
+		return &Duration{sp, d}, nil
+	}
 	if !slices.Contains(c.dollars, sp.pos) {
 		if n.Name == "_" {
 			return nil, c.refuse(n, "", "_ has no value")

@@ -36,7 +36,7 @@ type Ident struct {
 	Name string
 }
 
-// Special is $goroutine, $function or $line, without the dollar sign.
+// Special is $goroutine, $function, $line or $duration, without the dollar sign.
 type Special struct {
 	span
 	Name string
@@ -112,4 +112,4 @@ type Call struct {
 }
 
 // Specials are the names that follow a dollar sign, and what they stand for.
-var Specials = []string{"function", "goroutine", "line"}
+var Specials = []string{"duration", "function", "goroutine", "line"}

@@ -8,6 +8,7 @@ import (
 	"go/token"
 	"slices"
 	"strings"
+	"time"
 )
 
 // maxLen bounds an expression and a template: more is a mistake, and the
@@ -40,12 +41,13 @@ func parseAt(src string, lo, hi int) (*Expr, error) {
 	if err != nil {
 		return nil, err
 	}
+	text, durations := hideDurations(text, lo)
 	fset := token.NewFileSet()
 	tree, perr := parser.ParseExprFrom(fset, "", text, parser.SkipObjectResolution)
 	if perr != nil {
 		return nil, x.syntaxError(perr, lo)
 	}
-	c := &converter{x: x, base: lo - fset.File(tree.Pos()).Base(), dollars: dollars}
+	c := &converter{x: x, base: lo - fset.File(tree.Pos()).Base(), dollars: dollars, durations: durations}
 	if x.Root, err = c.node(tree, 0); err != nil {
 		return nil, err
 	}
@@ -79,7 +81,7 @@ func hideDollars(x *Expr, base int) (text string, dollars []int, err error) {
 	return string(out), dollars, nil
 }
 
-const specialsHint = "there are $goroutine, $function and $line"
+const specialsHint = "there are $goroutine, $function, $line and, of a time, $duration"
 
 func isNameByte(b byte) bool {
 	return b == '_' || b >= '0' && b <= '9' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= 0x80
@@ -145,6 +147,8 @@ type converter struct {
 	x       *Expr
 	base    int // to add to a token.Pos
 	dollars []int
+
+	durations map[int]time.Duration // by where they stand
 }
 
 func (c *converter) span(n ast.Node) span {

@@ -21,9 +21,12 @@ type Bay struct {
 	Layout ring.Layout
 	Owner  uint32 // the word that the lifeline holds while we live
 	Shared []byte // our mapping of the shared region, Layout.SharedSize() bytes
+	Sums   []byte // our mapping of the region of aggregates, if it has one: see Extend
 
 	p       *Proc
-	index   int // in the directory
+	more    extent // where that region is in the target
+	started uint64 // our start time
+	index   int    // in the directory
 	life    *lifeline
 	table   *table
 	journal map[uint64]*site
@@ -115,7 +118,7 @@ func (p *Proc) placeBay(b *Bay) (fd int, err error) {
 			return 0, err
 		}
 		if ok {
-			b.Base, b.index = info.Base, info.index
+			b.Base, b.index, b.more = info.Base, info.index, info.more
 			return p.remap(b)
 		}
 	}
@@ -258,19 +261,26 @@ func (b *Bay) unshare() {
 		_ = unix.Munmap(b.Shared)
 		b.Shared = nil
 	}
+	b.unextend()
 }
 
 // claim writes the header and enters the bay's table in the directory.
 func (b *Bay) claim() error {
-	start := uint64(0)
 	if text, err := os.ReadFile("/proc/self/stat"); err == nil {
-		start, _ = parseStart(text)
+		b.started, _ = parseStart(text)
 	}
-	h := header{state: stateTaken, pid: uint32(os.Getpid()), word: b.Owner, start: start, layout: b.Layout, base: b.Base}
+	if err := b.writeHeader(); err != nil {
+		return err
+	}
+	return b.enter()
+}
+
+func (b *Bay) writeHeader() error {
+	h := header{state: stateTaken, pid: uint32(os.Getpid()), word: b.Owner, start: b.started, layout: b.Layout, base: b.Base, more: b.more}
 	if err := b.p.WriteAt(h.bytes(), b.Base); err != nil {
 		return refuseWrite(err)
 	}
-	return b.enter()
+	return nil
 }
 
 // enter puts the table into the directory of the handlers.
@@ -352,7 +362,7 @@ func (b *Bay) Close() error {
 	for addr := range b.table.traps {
 		_ = b.dropTrap(addr)
 	}
-	h := header{state: stateFree, layout: b.Layout, base: b.Base, ended: bootTime()}
+	h := header{state: stateFree, layout: b.Layout, base: b.Base, ended: bootTime(), more: b.more}
 	err := b.p.WriteAt(h.bytes(), b.Base)
 	b.unshare()
 	if errors.Is(err, ErrExited) || errors.Is(err, ErrReplaced) {

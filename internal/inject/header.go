@@ -22,7 +22,9 @@ const (
 	hdrEnded   = 40 // uint64: when it was given back, CLOCK_BOOTTIME in ns
 	hdrSelf    = 48 // uint64: the bay's address
 	hdrExtra   = 56 // uint32
-	hdrLen     = 60
+	hdrMoreAt  = 64 // uint64: the region of aggregates, 0 none
+	hdrMore    = 72 // uint64: its size
+	hdrLen     = 80
 )
 
 // States of a bay. An owner that is dead is told by the lifeline, not by the state.
@@ -39,6 +41,7 @@ type header struct {
 	layout ring.Layout
 	ended  uint64
 	base   uint64
+	more   extent
 }
 
 func (h header) bytes() []byte {
@@ -54,6 +57,8 @@ func (h header) bytes() []byte {
 	binary.LittleEndian.PutUint64(b[hdrEnded:], h.ended)
 	binary.LittleEndian.PutUint64(b[hdrSelf:], h.base)
 	binary.LittleEndian.PutUint32(b[hdrExtra:], uint32(h.layout.Extra))
+	binary.LittleEndian.PutUint64(b[hdrMoreAt:], h.more.lo)
+	binary.LittleEndian.PutUint64(b[hdrMore:], h.more.hi-h.more.lo)
 	return b
 }
 
@@ -72,6 +77,8 @@ func parseHeader(b []byte) (h header, ok bool) {
 	h.ended = binary.LittleEndian.Uint64(b[hdrEnded:])
 	h.base = binary.LittleEndian.Uint64(b[hdrSelf:])
 	h.layout.Extra = int(binary.LittleEndian.Uint32(b[hdrExtra:]))
+	h.more.lo = binary.LittleEndian.Uint64(b[hdrMoreAt:])
+	h.more.hi = h.more.lo + binary.LittleEndian.Uint64(b[hdrMore:])
 	return h, true
 }
 

@@ -28,6 +28,7 @@ type BayInfo struct {
 
 	index   int
 	ended   uint64
+	more    extent // its region of aggregates
 	journal []journalEntry
 }
 
@@ -92,6 +93,7 @@ func (p *Proc) readBay(base uint64) (BayInfo, error) {
 		return info, nil
 	}
 	info.PID, info.Start, info.Layout, info.ended = int(h.pid), h.start, h.layout, h.ended
+	info.more = h.more
 	info.journal = parseJournal(raw[ring.HeaderSize:])
 	info.Sites = len(info.journal)
 	info.Free = h.state == stateFree && info.Sites == 0
@@ -169,7 +171,7 @@ func (p *Proc) Clear(info BayInfo) (Cleared, error) {
 	if err := p.WriteAt(rest[:ring.JournalSize], info.Base+ring.JournalOff); err != nil || len(foreign) > 0 {
 		return done, err
 	}
-	h := header{state: stateFree, layout: info.Layout, base: info.Base, ended: bootTime()}
+	h := header{state: stateFree, layout: info.Layout, base: info.Base, ended: bootTime(), more: info.more}
 	return done, p.WriteAt(h.bytes(), info.Base)
 }
 

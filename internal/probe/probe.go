@@ -20,6 +20,8 @@ const (
 	Log      Kind = "log"      // emit a message with values
 	Count    Kind = "count"    // count the hits
 	Snapshot Kind = "snapshot" // keep a whole moment
+	Measure  Kind = "measure"  // add up a number: its distribution
+	Time     Kind = "time"     // add up durations
 )
 
 // Records tells whether each hit of such a probe is recorded by itself, and so
@@ -47,6 +49,10 @@ type Spec struct {
 	Seen    int64         // hits that count as passed already, of an earlier installation
 	Watch   []string      // expressions of a snapshot
 	Bounds  Bounds        // of a snapshot
+	Value   string        // the number of a measure
+	By      string        // of an aggregate: what tells its rows apart; empty: one row
+	To      string        // of a time between two locations: the second one
+	Period  time.Duration // between the events of an aggregate; 0: a second
 }
 
 // Issue is something that a person should know of a probe: why a site was
@@ -129,6 +135,8 @@ type CountNow struct {
 	Location string
 	Time     time.Time
 	Count    uint64
+	By       *Rows // nil: not by key
+	Final    bool
 }
 
 // Reason says why a probe ended.

@@ -9,6 +9,9 @@ type Aggregate struct {
 	Frames bool   // Pair: they belong to one call, not only to one goroutine
 	Type   *Type  // of the expression that is measured
 	Filter bool   // Pair: calls may be left out at their start
+
+	Reads   Reads // what the number reads
+	ByReads Reads // what the key reads
 }
 
 // Key is what tells the rows of an aggregate apart: an integer or a boolean

@@ -103,7 +103,13 @@ func object(e probe.Event) any {
 	case *probe.Moment:
 		return moment(e)
 	case *probe.CountNow:
-		return countObject{"count", e.Probe, e.Location, stamp(e.Time), e.Count}
+		o := countObject{"count", e.Probe, e.Location, stamp(e.Time), e.Count}
+		if e.By != nil {
+			return countBy{o, e.By.Expr, rowObjects(e.By), e.By.Other.Count, e.By.Unreadable.Count}
+		}
+		return o
+	case *probe.Measured:
+		return measured(e)
 	case *probe.End:
 		return endObject{"end", e.Probe, e.Location, e.Reason, e.Hits, e.Emitted, e.Suppressed,
 			e.Dropped, e.ConditionErrors, tenth(e.CostNS), micros(e.Pause)}

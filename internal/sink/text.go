@@ -28,6 +28,7 @@ type Text struct {
 	opt    TextOptions
 	paint  Paint
 	counts map[string]probe.CountNow // the last count of each probe, for rates
+	sums   map[string]*probe.Measured
 	width  struct{ probe, place, goroutine int }
 }
 
@@ -39,7 +40,7 @@ func NewText(w io.Writer, opt TextOptions) *Text {
 	if opt.Notes == nil {
 		opt.Notes = io.Discard
 	}
-	return &Text{w: w, opt: opt, paint: Paint(opt.Color), counts: map[string]probe.CountNow{}}
+	return &Text{w: w, opt: opt, paint: Paint(opt.Color), counts: map[string]probe.CountNow{}, sums: map[string]*probe.Measured{}}
 }
 
 // Event writes one event.
@@ -53,6 +54,8 @@ func (t *Text) Event(e probe.Event) error {
 		return t.moment(e)
 	case *probe.CountNow:
 		return t.count(e)
+	case *probe.Measured:
+		return t.measured(e)
 	case *probe.End:
 		return t.end(e)
 	}
@@ -121,8 +124,17 @@ func (t *Text) count(e *probe.CountNow) error {
 	if d := e.Time.Sub(last.Time).Seconds(); known && d > 0.5 && e.Count >= last.Count {
 		rate = t.paint.Dim(fmt.Sprintf("%s/s", Number(uint64(float64(e.Count-last.Count)/d+0.5))))
 	}
+	rows := ""
+	if e.By != nil {
+		if e.Final {
+			if _, err := io.WriteString(t.w, "\n"+t.rowsTable(e.By, "")+"\n"); err != nil {
+				return err
+			}
+		}
+		rows = rowsLine(e.By)
+	}
 	return t.line(e.Time, e.Probe, t.paint.Place(pad(Escape(e.Location), t.width.place)),
-		t.paint.Bold(fmt.Sprintf("%12s", Number(e.Count))), rate)
+		t.paint.Bold(fmt.Sprintf("%12s", Number(e.Count))), rate, rows)
 }
 
 func (t *Text) line(at time.Time, name string, columns ...string) error {

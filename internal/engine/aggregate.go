@@ -1,0 +1,98 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/sidelight-dev/sidelight/internal/jit"
+	"github.com/sidelight-dev/sidelight/internal/probe"
+	"github.com/sidelight-dev/sidelight/internal/program"
+	"github.com/sidelight-dev/sidelight/internal/ring"
+)
+
+// extend gives a bay the region in which the plan's probes add up, if any does.
+func (s *Session) extend(l *live) error {
+	needs := l.plan.needs()
+	if needs == nil {
+		return nil
+	}
+	region, err := ring.NewAggregates(l.bay.Layout.Ps, needs)
+	if err != nil {
+		return err
+	}
+	if err := l.bay.Extend(region.Size()); err != nil {
+		return err
+	}
+	region.Prepare(l.bay.Sums)
+	l.sums = newSums(l.bay.Sums, region, l.plan)
+	return nil
+}
+
+// aggregation is what the bodies of a probe need to know of the region.
+func (p *place) aggregation(pl *planned) *jit.Aggregation {
+	if pl.program.Aggregate == nil {
+		return nil
+	}
+	return &jit.Aggregation{At: p.sumsAt, Region: p.region, What: pl.program.Aggregate, Rate: p.rate}
+}
+
+// secret refuses a probe that would tell what the rules of redaction keep.
+func (p *planner) secret(pl *planned, prog *program.Program) bool {
+	a := prog.Aggregate
+	if a == nil {
+		return false
+	}
+	for _, reads := range []program.Reads{a.Reads, a.ByReads} {
+		if rule, refused := p.redact.Refuses(reads.Names, reads.Types); refused {
+			pl.issue(probe.IssueRefusedCode, fmt.Sprintf("%s: the rules of --redact block the %s: its values are not added up", pl.spec.At, rule))
+			return true
+		}
+	}
+	if v := p.redact.Read(a.Reads, probe.Value{Shape: probe.Int}); v.Shape == probe.Redacted {
+		pl.issue(probe.IssueRefusedCode, fmt.Sprintf("%s: the rules of --redact keep %s (%s): its values are not added up", pl.spec.At, pl.spec.Value, v.Text))
+		return true
+	}
+	return false
+}
+
+// say passes on what a counting or aggregating probe has by now.
+func (w *watch) say(i int, totals []Totals, final bool) {
+	pl := w.l.plan.probes[i]
+	now := time.Now()
+	if !pl.spec.Kind.Aggregates() {
+		c := &probe.CountNow{Probe: pl.spec.ID, Location: pl.spec.At, Time: now, Count: totals[i].Hits(), Final: final}
+		if pl.program != nil && pl.program.Aggregate != nil && w.l.sums != nil {
+			c.By, _ = w.l.sums.byKey(i)
+		}
+		w.s.out.put(c)
+		return
+	}
+	if w.l.sums == nil || pl.program == nil || pl.program.Aggregate == nil {
+		return
+	}
+	m := &probe.Measured{Kind: pl.spec.Kind, Probe: pl.spec.ID, Location: pl.spec.At, Time: now, Final: final, Expr: pl.spec.Value}
+	a := pl.program.Aggregate
+	if a.Type != nil {
+		m.Type = a.Type.Name
+	}
+	if a.By != nil {
+		m.By, m.Dist = w.l.sums.byKey(i)
+	} else {
+		m.Dist = w.l.sums.distribution(i)
+	}
+	w.s.out.put(m)
+}
+
+// lookAtSums sees which processors have added anything since the last look.
+func (w *watch) lookAtSums() {
+	if w.looks++; w.l.sums != nil {
+		w.l.sums.look(w.looks)
+	}
+}
+
+// advanceSums follows the counters that wrap.
+func (w *watch) advanceSums() {
+	if w.l.sums != nil {
+		w.l.sums.advance()
+	}
+}
