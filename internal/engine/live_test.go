@@ -70,6 +70,7 @@ func startTarget(t *testing.T, path string, env ...string) *child {
 		_ = c.cmd.Wait()
 	})
 	c.out = bufio.NewScanner(out)
+	c.out.Buffer(nil, 64<<20)
 	if c.line() != "ready" {
 		t.Fatal("the target did not start")
 	}

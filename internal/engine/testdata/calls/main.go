@@ -1,0 +1,385 @@
+// Command calls knows exactly what the aggregates of a probe must come to: it adds
+// up its own numbers, and takes its own times, and says so.
+//
+//	run NAME N   runs a scenario; answers one line of JSON
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"runtime"
+	"sort"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// truth is what a scenario came to.
+type truth struct {
+	Count     uint64             `json:"count"`
+	Sum       int64              `json:"sum"`
+	Min       int64              `json:"min"`
+	Max       int64              `json:"max"`
+	Last      int64              `json:"last"`
+	Values    []int64            `json:"values"` // all of them, sorted, where there are few
+	By        map[string]uint64  `json:"by"`
+	Sums      map[string]int64   `json:"sums"`
+	FloatSum  float64            `json:"floatSum"`
+	Returned  uint64             `json:"returned"`
+	Recovered uint64             `json:"recovered"`
+	Panicked  uint64             `json:"panicked"`
+	Goexited  uint64             `json:"goexited"`
+	Running   uint64             `json:"running"`
+	Durations []int64            `json:"durations"`
+	Means     map[string]float64 `json:"means"`
+}
+
+var sink atomic.Int64
+
+//go:noinline
+func order(qty int, price float64, user string) {
+	sink.Add(int64(qty) + int64(price) + int64(len(user))) // mark:order
+}
+
+func (t *truth) add(v int64) {
+	if t.Count == 0 {
+		t.Min, t.Max = v, v
+	}
+	t.Count++
+	t.Sum += v
+	t.Min, t.Max, t.Last = min(t.Min, v), max(t.Max, v), v
+	t.Values = append(t.Values, v)
+}
+
+// numbers passes n orders by several goroutines.
+func numbers(n int) *truth {
+	t := &truth{By: map[string]uint64{}, Sums: map[string]int64{}}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for g := range 4 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			x := uint64(g + 1)
+			for i := range n / 4 {
+				x = x*6364136223846793005 + 1442695040888963407
+				qty := int(x>>40) - 1<<22
+				price := math.Exp(float64(int64(x)>>50) / 300)
+				user := fmt.Sprintf("user-%d", x>>33%50)
+				if i%100 == 0 {
+					user += "-with-a-very-long-name-that-no-table-of-keys-has-room-for-because-it-is-too-long"
+				}
+				mu.Lock()
+				t.add(int64(qty))
+				t.By[user]++
+				t.Sums[user] += int64(qty)
+				t.FloatSum += price
+				mu.Unlock()
+				order(qty, price, user)
+			}
+		}()
+	}
+	wg.Wait()
+	time.Sleep(60 * time.Millisecond) // the last number is known to a look of the tool
+	order(4711, 1, "last")
+	t.add(4711)
+	t.By["last"]++
+	t.Sums["last"] += 4711
+	t.FloatSum++
+	sort.Slice(t.Values, func(i, j int) bool { return t.Values[i] < t.Values[j] })
+	return t
+}
+
+// keys passes more users than there are rows.
+func keys(n int) *truth {
+	t := &truth{By: map[string]uint64{}}
+	for i := range n {
+		user := fmt.Sprint(i % 3000)
+		t.By[user]++
+		t.Count++
+		order(i, 1, user)
+	}
+	return t
+}
+
+// spin keeps the processor busy for a time, and says how long that was.
+//
+//go:noinline
+func spin(d time.Duration) time.Duration {
+	began := time.Now()
+	for {
+		if gone := time.Since(began); gone >= d {
+			return gone
+		}
+	}
+}
+
+var deep [64]byte
+
+// grow needs a stack of so many kilobytes.
+//
+//go:noinline
+func grow(k int) byte {
+	var b [1024]byte
+	b[k%1024] = byte(k)
+	if k > 0 {
+		return b[k%7] + grow(k-1)
+	}
+	return b[0]
+}
+
+//go:noinline
+func work(kind string, d time.Duration, depth int) (took time.Duration) {
+	took = spin(d)
+	switch kind {
+	case "panic":
+		panic("work")
+	case "goexit":
+		runtime.Goexit()
+	case "recurse":
+		if depth > 0 {
+			took += work(kind, d, depth-1)
+		}
+	case "grow":
+		deep[3] += grow(60 + depth)
+	}
+	return took
+}
+
+//go:noinline
+func safely(kind string, d time.Duration) (failed bool) {
+	defer func() { failed = recover() != nil }()
+	work(kind, d, 0)
+	return false
+}
+
+// saved recovers by itself.
+//
+//go:noinline
+func saved(bad bool) (n int) {
+	defer func() {
+		if recover() != nil {
+			n = -1
+		}
+	}()
+	sink.Add(1)
+	if bad {
+		panic("saved")
+	}
+	return 1
+}
+
+//go:noinline
+func parked(in *sync.WaitGroup, out chan struct{}) {
+	in.Done()
+	<-out
+}
+
+func inlinee(n int) int { // small enough to be inlined
+	return n*n + 3
+}
+
+//go:noinline
+func inliner(n int) int {
+	a := inlinee(n)
+	sink.Add(int64(a))
+	return a + inlinee(a)
+}
+
+//go:noinline
+func way(bad bool, d time.Duration) {
+	sink.Add(1) // mark:from
+	spin(d)
+	if bad {
+		return
+	}
+	sink.Add(2) // mark:to
+}
+
+//go:noinline
+func never() {
+	if sink.Load() != -1 {
+		panic("never returns")
+	}
+	for {
+		sink.Add(1)
+	}
+}
+
+//go:noinline
+func result(n int) (int, error) {
+	if n%3 == 0 {
+		return 0, fmt.Errorf("number %d", n)
+	}
+	return n, nil
+}
+
+func times(n int) *truth {
+	t := &truth{By: map[string]uint64{}}
+	for i := range n {
+		d := time.Duration(50+50*(i%10)) * time.Microsecond
+		switch i % 8 {
+		case 0:
+			if safely("panic", d) {
+				t.Panicked++
+				t.By["panic"]++
+			}
+		case 1:
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				work("goexit", d, 0)
+			}()
+			<-done
+			t.Goexited++
+			t.By["goexit"]++
+		case 2:
+			work("recurse", d, 4)
+			t.Returned += 5
+			t.By["recurse"] += 5
+		case 3:
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				work("grow", d, i%50)
+			}()
+			<-done
+			t.Returned++
+			t.By["grow"]++
+		default:
+			t.Durations = append(t.Durations, int64(work("plain", d, 0)))
+			t.Returned++
+			t.By["plain"]++
+		}
+	}
+	return t
+}
+
+// recovering calls a function that recovers by itself.
+func recovering(n int) *truth {
+	t := &truth{}
+	for i := range n {
+		if saved(i%3 == 0) < 0 {
+			t.Recovered++
+		} else {
+			t.Returned++
+		}
+	}
+	return t
+}
+
+// many lets so many goroutines be in one function at once.
+func many(n int) *truth {
+	var in, gone sync.WaitGroup
+	out := make(chan struct{})
+	in.Add(n)
+	gone.Add(n)
+	for range n {
+		go func() {
+			defer gone.Done()
+			parked(&in, out)
+		}()
+	}
+	in.Wait()
+	time.Sleep(50 * time.Millisecond)
+	close(out)
+	gone.Wait()
+	return &truth{Returned: uint64(n)}
+}
+
+var stay = make(chan struct{})
+
+// left leaves goroutines in a function.
+func left(n int) *truth {
+	var in sync.WaitGroup
+	in.Add(n)
+	for range n {
+		go parked(&in, stay)
+	}
+	in.Wait()
+	return &truth{Running: uint64(n)}
+}
+
+// died leaves goroutines that ended after they had recovered from a panic.
+func died(n int) *truth {
+	var wg sync.WaitGroup
+	for range n {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			safely("panic", 0)
+		}()
+	}
+	wg.Wait()
+	return &truth{Panicked: uint64(n)}
+}
+
+func inlines(n int) *truth {
+	for i := range n {
+		inliner(i)
+	}
+	return &truth{Returned: 2 * uint64(n)}
+}
+
+func ways(n int) *truth {
+	t := &truth{}
+	for i := range n {
+		way(i%4 == 0, 10*time.Microsecond)
+		if i%4 != 0 {
+			t.Returned++
+		} else {
+			t.Running = 1 // begins anew next time
+		}
+	}
+	return t
+}
+
+func results(n int) *truth {
+	for i := range n {
+		_, err := result(i)
+		if err != nil {
+			sink.Add(1)
+		}
+	}
+	return &truth{Returned: uint64(n)}
+}
+
+func fast(n int) *truth {
+	for i := range n {
+		inliner(i)
+	}
+	return &truth{Returned: uint64(n)}
+}
+
+func nevers(n int) *truth {
+	for range n {
+		func() {
+			defer func() { _ = recover() }()
+			never()
+		}()
+	}
+	return &truth{Panicked: uint64(n)}
+}
+
+func main() {
+	scenarios := map[string]func(int) *truth{"numbers": numbers, "keys": keys, "times": times, "recovering": recovering,
+		"many": many, "left": left, "died": died, "inlines": inlines, "ways": ways, "results": results, "fast": fast, "nevers": nevers}
+	fmt.Println("ready")
+	in := bufio.NewScanner(os.Stdin)
+	for in.Scan() {
+		var name string
+		var n int
+		if _, err := fmt.Sscanf(in.Text(), "run %s %d", &name, &n); err != nil || scenarios[name] == nil {
+			fmt.Println("mistake:", in.Text())
+			continue
+		}
+		answer, err := json.Marshal(scenarios[name](n))
+		if err != nil {
+			panic(err)
+		}
+		fmt.Println(string(answer))
+	}
+}
