@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 
+	"github.com/sidelight-dev/sidelight/internal/dap"
 	"github.com/sidelight-dev/sidelight/internal/probe"
 	"github.com/sidelight-dev/sidelight/internal/redact"
 	"github.com/sidelight-dev/sidelight/internal/target"
@@ -40,6 +41,7 @@ type Options struct {
 
 // App is the program: what it stands on, replaceable in tests.
 type App struct {
+	Stdin  io.Reader
 	Stdout io.Writer
 	Stderr io.Writer
 	Host   *target.Host
@@ -47,11 +49,12 @@ type App struct {
 	// Examine opens the build in a file; nil: nothing can be examined.
 	Examine func(path string) (Examiner, error)
 	Guard   func(args []string) error // the hidden command that removes a dead tool's probes; may be nil
+	DAP     *dap.Adapter              // for editors; may be nil
 }
 
 // New returns the program on this machine's streams and processes.
 func New() *App {
-	return &App{Stdout: os.Stdout, Stderr: os.Stderr, Host: target.Local()}
+	return &App{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Host: target.Local()}
 }
 
 // Main runs a command line, without the program's name, and returns the exit

@@ -75,6 +75,9 @@ func (a *App) root() *cobra.Command {
 		cmd.GroupID = "probes"
 		root.AddCommand(cmd)
 	}
+	editors := a.dapCmd()
+	editors.GroupID = "probes"
+	root.AddCommand(editors)
 	ver := a.versionCmd()
 	ver.GroupID = "other"
 	root.AddCommand(ver, a.guardCmd(), demoServiceCmd())

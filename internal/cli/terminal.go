@@ -24,8 +24,8 @@ func (a *App) paint(w io.Writer) sink.Paint {
 	return sink.Paint(isTerminal(w))
 }
 
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 

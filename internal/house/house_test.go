@@ -83,8 +83,9 @@ var rooms = map[string][]string{
 	"demo":      {"demo/shop", "probe", "sink", "target"},
 	"demo/shop": {},
 	"picture":   {},
-	"cli":       {"cache", "demo", "engine", "probe", "redact", "saved", "sink", "target", "view"},
-	"sidelight": {"cache", "cli", "engine"},
+	"dap":       {"probe", "redact", "target"},
+	"cli":       {"cache", "dap", "demo", "engine", "probe", "redact", "saved", "sink", "target", "view"},
+	"sidelight": {"cache", "cli", "dap", "engine"},
 	"bench":     {"engine", "probe", "testprog"},
 }
 
