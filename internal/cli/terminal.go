@@ -3,6 +3,7 @@ package cli
 import (
 	"io"
 	"os"
+	"strconv"
 
 	"golang.org/x/term"
 
@@ -30,10 +31,14 @@ func isTerminal(stream any) bool {
 }
 
 // columns is how many a terminal has; 0 where there is none, and nothing needs
-// to be cut.
+// to be cut. For pictures COLUMNS stands for the terminal.
 func columns(w io.Writer) int {
 	if !isTerminal(w) {
-		return 0
+		n, err := strconv.Atoi(os.Getenv("COLUMNS"))
+		if err != nil || n < 0 || os.Getenv("CLICOLOR_FORCE") == "" {
+			return 0
+		}
+		return n
 	}
 	return terminalWidth(w)
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -119,9 +120,12 @@ func (w *waiting) advice(e *probe.End) string {
 	return fmt.Sprintf("no snapshot: the place was not passed meanwhile; is it ever? This counts, and --for waits longer:\n  %s", count)
 }
 
+// unquoted is what a shell takes as it is.
+var unquoted = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=-]+$`)
+
 // quote writes a word for a shell, in quotes where it needs them.
 func quote(s string) string {
-	if plainWord.MatchString(s) {
+	if unquoted.MatchString(s) {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"

@@ -166,7 +166,9 @@ func (n *node) plain(v Value) {
 			n.elements(v.Elems)
 		}
 	case Map:
-		n.entries(v.Entries)
+		if v.Entries != nil || v.Len == 0 { // else they were not read
+			n.entries(v.Entries)
+		}
 	case Chan:
 		n.someFields(v.Fields)
 		if len(v.Elems) > 0 {

@@ -44,11 +44,11 @@ type momentLine struct {
 	Function  text          `json:"function,omitempty"`
 	File      text          `json:"file,omitempty"`
 	Line      int           `json:"line,omitempty"`
-	Frames    []frameLine   `json:"frames,omitempty"`
-	Watches   []namedLine   `json:"watches,omitempty"`
+	Frames    []frameLine   `json:"frames,omitzero"`
+	Watches   []namedLine   `json:"watches,omitzero"`
 	Created   *creationLine `json:"created,omitempty"`
 	Trace     *traceLine    `json:"trace,omitempty"`
-	Cuts      []text        `json:"cuts,omitempty"`
+	Cuts      []text        `json:"cuts,omitzero"`
 	Took      int64         `json:"took,omitempty"`
 }
 
@@ -58,7 +58,7 @@ type frameLine struct {
 	Line      int            `json:"line,omitempty"`
 	PC        uint64         `json:"pc,omitempty"`
 	Inlined   bool           `json:"inlined,omitempty"`
-	Variables []variableLine `json:"variables,omitempty"`
+	Variables []variableLine `json:"variables,omitzero"`
 	Issue     text           `json:"issue,omitempty"`
 }
 
@@ -98,13 +98,13 @@ type valueLine struct {
 	Uint      uint64      `json:"uint,omitempty"`
 	Float     uint64      `json:"float,omitempty"` // its bits
 	Bits      int         `json:"bits,omitempty"`
-	Data      []byte      `json:"data,omitempty"`
+	Data      []byte      `json:"data,omitzero"`
 	Text      text        `json:"text,omitempty"`
-	Fields    []namedLine `json:"fields,omitempty"`
-	Elems     []valueLine `json:"elems,omitempty"`
+	Fields    []namedLine `json:"fields,omitzero"`
+	Elems     []valueLine `json:"elems,omitzero"`
 	Len       int64       `json:"len,omitempty"`
 	Truncated bool        `json:"truncated,omitempty"`
-	Entries   []entryLine `json:"entries,omitempty"`
+	Entries   []entryLine `json:"entries,omitzero"`
 	Address   uint64      `json:"address,omitempty"`
 	Declared  text        `json:"declared,omitempty"`
 	Late      bool        `json:"late,omitempty"`
@@ -128,9 +128,10 @@ var shapesByName = func() map[string]probe.Shape {
 	return m
 }()
 
-// each turns every element of a list into another; of an empty one, into nil.
+// each turns every element of a list into another. None and an empty list are
+// not the same: entries that were not read, and a map that has none.
 func each[A, B any](in []A, turn func(A) B) []B {
-	if len(in) == 0 {
+	if in == nil {
 		return nil
 	}
 	out := make([]B, len(in))

@@ -47,7 +47,7 @@ func (r random) fill(v reflect.Value, depth int) {
 			r.fill(v.Elem(), depth-1)
 		}
 	case reflect.Slice:
-		if n := r.IntN(3); n > 0 && depth > 0 {
+		if n := r.IntN(4) - 1; n >= 0 && depth > 0 {
 			v.Set(reflect.MakeSlice(v.Type(), n, n))
 			for i := range n {
 				r.fill(v.Index(i), depth-1)

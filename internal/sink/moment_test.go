@@ -95,7 +95,9 @@ func fullMoment() *probe.Moment {
 				v("ok", probe.RoleResult, probe.Value{Shape: probe.Bool, Type: "bool"}),
 				v("count", probe.RoleCaptured, pointer("*int", 0xc000040010, integer(3)))}},
 			{Function: "example.com/acme/shop.(*Shop).Place", File: "/src/shop/orders.go", Line: 61, PC: 0x48a300, Inlined: true,
-				Variables: []probe.Variable{v("o", probe.RoleArgument, pointer("*"+orderType, 0xc000010040, structure(orderType, field("ID", integer(7)))))}},
+				Variables: []probe.Variable{v("o", probe.RoleArgument, pointer("*"+orderType, 0xc000010040, structure(orderType, field("ID", integer(7))))),
+					v("s", probe.RoleReceiver, pointer("*"+shopType, 0xc000123400, shopValue())),
+					v("all", probe.RoleLocal, list("[]"+orderType, 1, structure(orderType, field("Items", list("[]string", 1, str("tea"))))))}},
 			{Function: "example.com/acme/shop.customer", File: "/src/shop/traffic.go", Line: 133, PC: 0x48a300, Issue: "its variables lie in registers that a call may have changed"},
 			{Function: "runtime.goexit", File: "/go/src/runtime/asm_amd64.s", Line: 1700, PC: 0x4001},
 		}}

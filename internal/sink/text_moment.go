@@ -18,7 +18,7 @@ const maxRows = 24
 // moment writes a snapshot as a tree: where and when, then what was asked for,
 // then the variables of the function, then who called it.
 func (t *Text) moment(m *probe.Moment) error {
-	p := page{paint: t.paint, width: t.opt.Width}
+	p := page{paint: t.paint, width: t.opt.Width, seen: map[reference]bool{}}
 	p.head(t, m)
 	p.section("watches", tree.Named(m.Watches))
 	if len(m.Frames) > 0 {
@@ -35,6 +35,14 @@ type page struct {
 	paint Paint
 	width int  // 0: no limit
 	late  bool // a mark has been written that needs its legend
+	hints bool // what callers have was written as hints
+	seen  map[reference]bool
+}
+
+// reference is a pointer whose content has been written.
+type reference struct {
+	at   uint64
+	kind string
 }
 
 func (p *page) line(format string, args ...any) {
@@ -111,23 +119,46 @@ func (p *page) stack(frames []probe.Frame) {
 	}
 	number := len(fmt.Sprint(len(frames) - 1))
 	for i, f := range frames {
-		inlined := ""
-		if f.Inlined {
-			inlined = "  " + p.paint.Dim("inlined")
+		row := fmt.Sprintf("    %s  %s  ", p.paint.Dim(fmt.Sprintf("%*d", number, i)), pad(tree.Short(f.Function), function))
+		if at := place(f.File, f.Line); f.Inlined {
+			row += p.paint.Place(pad(at, where)) + "  " + p.paint.Dim("inlined")
+		} else {
+			row += p.paint.Place(at)
 		}
-		row := fmt.Sprintf("    %s  %s  %s%s", p.paint.Dim(fmt.Sprintf("%*d", number, i)),
-			pad(tree.Short(f.Function), function), p.paint.Place(pad(place(f.File, f.Line), where)), inlined)
-		p.line("%s", strings.TrimRight(row, " "))
+		p.line("%s", row)
 		below := strings.Repeat(" ", 6+number)
 		if i > 0 {
-			for _, g := range tree.Groups(f.Variables) {
-				p.nodes(g.Nodes, below)
-			}
+			p.nodes(p.caller(f.Variables), below)
 		}
 		if f.Issue != "" {
 			p.line("%s%s", below, p.paint.Warn(Escape(f.Issue)))
 		}
 	}
+}
+
+// caller is what a function further up has: on a terminal one row each, as the
+// page is about the function that was hit.
+func (p *page) caller(variables []probe.Variable) []tree.Node {
+	nodes := tree.All(variables)
+	if p.width == 0 {
+		return nodes
+	}
+	for i, n := range nodes {
+		switch {
+		case len(n.Children) == 0:
+		case p.again(n):
+			nodes[i] = n.Again()
+		default:
+			nodes[i], p.hints = n.Folded(), true
+		}
+	}
+	return nodes
+}
+
+// again says whether a row has shown already what a node points to. What was
+// read late may have changed in between.
+func (p *page) again(n tree.Node) bool {
+	return n.At != 0 && !n.Late && p.seen[reference{n.At, n.Type}]
 }
 
 // nodes writes the rows of siblings and what hangs below them.
@@ -151,6 +182,11 @@ func (p *page) rows(nodes []tree.Node, indent, mark, lastMark string) {
 			below = ""
 		}
 		p.late = p.late || n.Late
+		if p.again(n) && len(n.Children) > 0 {
+			n = n.Again()
+		} else if n.At != 0 {
+			p.seen[reference{n.At, n.Type}] = true
+		}
 		room := 0
 		if p.width > 0 {
 			room = max(leastRow, p.width-utf8.RuneCountInString(indent+m))
@@ -182,7 +218,7 @@ func (p *page) style(look tree.Look, s string) string {
 
 // foot says what is missing and explains the marks.
 func (p *page) foot(m *probe.Moment) {
-	if len(m.Cuts) == 0 && !p.late {
+	if len(m.Cuts) == 0 && !p.late && !p.hints {
 		return
 	}
 	p.line("")
@@ -191,5 +227,8 @@ func (p *page) foot(m *probe.Moment) {
 	}
 	if p.late {
 		p.line("  %s", p.paint.Dim(tree.Legend))
+	}
+	if p.hints {
+		p.line("  %s", p.paint.Dim("callers' variables are folded; --save and sidelight show unfold them"))
 	}
 }

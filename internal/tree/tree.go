@@ -35,6 +35,7 @@ type Node struct {
 	Size     string   // how long, and how much of that is here
 	Marks    []string // what is to be known besides
 	Late     bool     // read after the hit
+	At       uint64   // of a pointer that was followed: where to
 	Children []Node
 
 	whole probe.Value
@@ -55,6 +56,13 @@ func (n Node) Folded() Node {
 	if len(n.Children) > 0 {
 		n.Text, n.Look, n.Children = inline(n.whole, foldedRoom), Faint, nil
 	}
+	return n
+}
+
+// Again is the node of a pointer to what another row shows already.
+func (n Node) Again() Node {
+	n.Children = nil
+	n.Marks = append(n.Marks[:len(n.Marks):len(n.Marks)], "as above")
 	return n
 }
 
@@ -173,7 +181,9 @@ func (n *Node) channel(v probe.Value) {
 	}
 	for _, f := range v.Fields {
 		if simple(f.Value) {
-			n.Size = join(n.Size, probe.Escape(f.Name)+" "+inline(f.Value, itemRoom))
+			if s := inline(f.Value, itemRoom); s != "0" && s != "false" { // nobody waits; it is open
+				n.Size = join(n.Size, probe.Escape(f.Name)+" "+s)
+			}
 			n.Late = n.Late || f.Value.Late
 			continue
 		}
@@ -217,7 +227,7 @@ func (n *Node) holder(v probe.Value) {
 	case n.Text != "":
 		n.Text = "&" + n.Text
 	case len(n.Items) == 0:
-		n.Text, n.Look = address(v.Points()), Faint
+		n.Text, n.Look, n.At = address(v.Points()), Faint, v.Points()
 	}
 }
 
@@ -303,6 +313,15 @@ func known(r probe.Role) bool {
 		}
 	}
 	return false
+}
+
+// All makes the nodes of all variables of a frame, in the order of the groups.
+func All(variables []probe.Variable) []Node {
+	var all []Node
+	for _, g := range Groups(variables) {
+		all = append(all, g.Nodes...)
+	}
+	return all
 }
 
 // Named makes the nodes of watches.
