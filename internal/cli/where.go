@@ -294,7 +294,11 @@ func elsewhere(up, down int) string {
 func (p *page) variables(w *probe.Where) {
 	list := summary(w.Sites)
 	if len(list) == 0 {
-		p.line("  ", "no variable is in scope; variables of packages can be read anywhere")
+		text := "no variable is in scope; variables of packages can be read anywhere"
+		if slices.ContainsFunc(w.Issues, func(i probe.Issue) bool { return i.Code == probe.IssueNoDebug }) {
+			text = "its variables are not known, nor those of packages; lines, functions, goroutines and stacks are"
+		}
+		p.line("  ", text)
 		return
 	}
 	var rows [][]string

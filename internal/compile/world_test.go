@@ -166,6 +166,8 @@ func (w *world) typeOf(t reflect.Type) *program.Type {
 	return out
 }
 
+func (w *world) HasDebug() bool { return true }
+
 func (w *world) ScopeOf(uint64, string, int) []*debuginfo.Variable { return nil }
 
 func (w *world) ReadableLines(*debuginfo.Variable, uint64) (up, down []int) { return nil, nil }

@@ -26,13 +26,14 @@ type Build struct {
 	PIE           bool
 	Text          Section // .text
 
-	file  *os.File
-	elf   *elf.File
-	debug map[string]*lazy
-	pcln  pclntab
-	funcs []Func
-	list  []*Func
-	names onceErr[map[string]*Func] // by full name
+	file    *os.File
+	elf     *elf.File
+	debug   map[string]*lazy
+	without bool // WithoutDebug
+	pcln    pclntab
+	funcs   []Func
+	list    []*Func
+	names   onceErr[map[string]*Func] // by full name
 
 	cache  *cache.Dir // nil: none
 	cached *cached    // what it had; nil: nothing
@@ -43,13 +44,15 @@ type Build struct {
 	types  typeCache
 	trees  treeCache
 	rt     onceErr[*Runtime]
+	byPcln onceErr[*pclnIndex]
+	mod    onceErr[*moduleData]
+	relocs onceErr[relocTable]
 	base   onceErr[uint64] // runtime.types
 
 	itabNames onceErr[map[string][]string]
 	anyTypes  onceErr[[]string]
 	rtypes    rtypeCache
 	dicts     onceErr[map[string][]uint64]
-	relative  onceErr[map[uint64]uint64]
 }
 
 // onceErr computes a value once.
@@ -68,14 +71,20 @@ func (o *onceErr[T]) get(f func() (T, error)) (T, error) {
 }
 
 // Open reads the build at path. The error is an *Error.
-func Open(path string) (*Build, error) { return openWith(path, nil) }
+//
+// A build without debug information opens, too, and HasDebug tells of it: its
+// functions, lines and inlined calls are then those of the runtime's tables.
+func Open(path string, options ...Option) (*Build, error) { return openWith(path, nil, options) }
 
-func openWith(path string, dir *cache.Dir) (b *Build, err error) {
+func openWith(path string, dir *cache.Dir, options []Option) (b *Build, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	b = &Build{Path: path, file: f, cache: dir}
+	for _, o := range options {
+		o(b)
+	}
 	if err := b.open(); err != nil {
 		f.Close()
 		var e *Error
@@ -86,6 +95,13 @@ func openWith(path string, dir *cache.Dir) (b *Build, err error) {
 	}
 	return b, nil
 }
+
+// Option says how to open a build.
+type Option func(*Build)
+
+// WithoutDebug leaves the build's debug information and symbol table alone, as
+// if they had been stripped.
+func WithoutDebug() Option { return func(b *Build) { b.without = true } }
 
 // Close gives back the file. A closed Build reads no bytes any more.
 func (b *Build) Close() error { return b.file.Close() }
@@ -99,8 +115,8 @@ func (b *Build) open() (err error) {
 	if err := b.readFacts(); err != nil {
 		return err
 	}
-	if b.debug["info"] == nil {
-		return &Error{b.Path, ErrNoDWARF, "build it with `go build` without -ldflags=-w or -s (`go run` and `go test` leave debug information out; `go test -c` keeps it)"}
+	if b.without {
+		b.debug = nil
 	}
 	b.attach()
 	return b.readFuncs()

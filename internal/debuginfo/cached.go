@@ -26,8 +26,8 @@ import (
 // out of the file by a Build from Open, which knows no cache.
 
 // OpenCached is Open with a cache. What it does not have yet is put there.
-func OpenCached(path string, dir *cache.Dir) (*Build, error) {
-	b, err := openWith(path, dir)
+func OpenCached(path string, dir *cache.Dir, options ...Option) (*Build, error) {
+	b, err := openWith(path, dir, options)
 	if err != nil || dir == nil || b.cached != nil || b.debug["info"] == nil {
 		return b, err
 	}

@@ -1,7 +1,6 @@
 package debuginfo
 
 import (
-	"debug/elf"
 	"reflect"
 	"strings"
 
@@ -101,7 +100,7 @@ func (b *Build) DictTypeAt(dict uint64, index int) *program.Type {
 }
 
 func (b *Build) dictWord(dict uint64, index int) *program.Type {
-	base, at := b.TypesBase(), b.pointerAt(dict+8*uint64(index))
+	base, at := b.TypesBase(), b.word(dict+8*uint64(index))
 	if base == 0 || at <= base {
 		return nil
 	}
@@ -134,43 +133,4 @@ func sameShape(t, shape *program.Type, depth int) bool {
 		}
 	}
 	return true
-}
-
-// pointerAt is the pointer that the program will find at a linked address, as
-// linked, as word is; what the loader relocates it looks up in a table.
-func (b *Build) pointerAt(addr uint64) uint64 {
-	if !b.PIE {
-		return b.word(addr)
-	}
-	raw, err := b.Bytes(addr, 8)
-	if err != nil {
-		return 0
-	}
-	if v := le64(string(raw)); v != 0 {
-		return v
-	}
-	m, _ := b.relative.get(b.relocations)
-	return m[addr]
-}
-
-// relocations are the pointers that the loader puts into a PIE, by address.
-func (b *Build) relocations() (map[uint64]uint64, error) {
-	const relative = uint64(elf.R_X86_64_RELATIVE)
-	m := map[uint64]uint64{}
-	for _, s := range b.elf.Sections {
-		if s.Type != elf.SHT_RELA || !strings.HasPrefix(s.Name, ".rela") || s.Flags&elf.SHF_ALLOC == 0 {
-			continue
-		}
-		data, err := readSection(s)
-		if err != nil {
-			return m, err
-		}
-		for r := (buf{data: data}); r.more(); {
-			at, info, addend := r.u64(), r.u64(), r.u64()
-			if info&0xffffffff == relative {
-				m[at] = addend
-			}
-		}
-	}
-	return m, nil
 }

@@ -54,6 +54,9 @@ func (b *Build) fileTable() (*fileTable, error) {
 // as the build has them: absolute, or beginning with the module under
 // -trimpath.
 func (b *Build) Files() []string {
+	if !b.HasDebug() {
+		return b.pclnIndex().names
+	}
 	t, err := b.fileTable()
 	if err != nil {
 		return nil
@@ -64,6 +67,9 @@ func (b *Build) Files() []string {
 // FileFuncs are the functions that have instructions of a file (a full path of
 // Files), their own or of calls inlined in them, sorted by entry.
 func (b *Build) FileFuncs(file string) []*Func {
+	if !b.HasDebug() {
+		return b.funcsAt(b.pclnIndex().files[file])
+	}
 	t, err := b.fileTable()
 	if err != nil {
 		return nil

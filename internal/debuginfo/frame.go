@@ -117,6 +117,14 @@ func parseCIE(e *buf) (*cie, error) {
 // instruction there runs.
 func (b *Build) CFA(pc uint64) (c program.CFA, err error) {
 	defer guard(&err)
+	if !b.HasDebug() {
+		// Behind the return address lies the caller's part of the stack.
+		depth, ok := b.StackDepth(pc)
+		if !ok {
+			return program.CFA{}, fmt.Errorf("%s: no frame information for %#x", b.Path, pc)
+		}
+		return program.CFA{Reg: hardware[7], Offset: depth + 8}, nil
+	}
 	t, err := b.frameTable()
 	if err != nil {
 		return program.CFA{}, err

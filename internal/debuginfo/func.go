@@ -39,7 +39,9 @@ func (b *Build) FuncNamed(name string) *Func {
 	names, _ := b.names.get(func() (map[string]*Func, error) {
 		m := make(map[string]*Func, len(b.list))
 		for _, f := range b.list {
-			m[f.Name] = f
+			if m[f.Name] == nil || !f.Wrapper { // one of assembly's calling convention has the same name
+				m[f.Name] = f
+			}
 		}
 		return m, nil
 	})
@@ -68,6 +70,9 @@ func (b *Build) readFuncs() error {
 	}
 	if b.pcln.text < b.Text.Addr || b.pcln.text >= b.Text.Addr+b.Text.Size {
 		base, err := b.textFromDWARF()
+		if m, problem := b.module(); err != nil && problem == nil {
+			base, err = m.text, nil
+		}
 		if err != nil {
 			return err
 		}
@@ -178,7 +183,7 @@ func (b *Build) readSymbols() (text uint64, full map[uint64]string) {
 // eachSymbol walks the symbol table until visit returns false.
 func (b *Build) eachSymbol(visit func(name string, value, size uint64) bool) {
 	sec := b.elf.SectionByType(elf.SHT_SYMTAB)
-	if sec == nil || int(sec.Link) >= len(b.elf.Sections) {
+	if b.without || sec == nil || int(sec.Link) >= len(b.elf.Sections) {
 		return
 	}
 	syms, err := readSection(sec)

@@ -1,6 +1,7 @@
 package debuginfo
 
 import (
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -231,6 +232,9 @@ func (b *Build) dieName(off uint64) string {
 // InlinedIn are the functions that hold at least one inlined copy of the
 // function with this full name, in order of their entries.
 func (b *Build) InlinedIn(name string) []*Func {
+	if !b.HasDebug() {
+		return b.funcsAt(b.pclnIndex().inlined[name])
+	}
 	x, err := b.indexed()
 	if err != nil {
 		return nil
@@ -256,6 +260,9 @@ func (b *Build) InlinedIn(name string) []*Func {
 // InlinedNames are the full names of all functions that were inlined somewhere,
 // sorted. Some of them have code of their own besides.
 func (b *Build) InlinedNames() []string {
+	if !b.HasDebug() {
+		return slices.Sorted(maps.Keys(b.pclnIndex().inlined))
+	}
 	x, err := b.indexed()
 	if err != nil {
 		return nil

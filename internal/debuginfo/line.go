@@ -293,6 +293,9 @@ func (b *Build) unitOf(f *Func) (*unit, uint64) {
 // for each PC (the last one, which is the one that holds there).
 func (b *Build) Lines(f *Func) []Row {
 	defer ignore()
+	if !b.HasDebug() {
+		return b.pclnRows(f)
+	}
 	u, _ := b.unitOf(f)
 	if u == nil {
 		return nil
@@ -334,7 +337,11 @@ func (b *Build) LineAt(pc uint64) (Row, bool) {
 	if f == nil {
 		return Row{}, false
 	}
-	rows := b.Lines(f)
+	return rowAt(b.Lines(f), pc)
+}
+
+// rowAt is the one of a function's rows that holds at pc.
+func rowAt(rows []Row, pc uint64) (Row, bool) {
 	i := sort.Search(len(rows), func(i int) bool { return rows[i].PC > pc })
 	if i == 0 {
 		return Row{}, false

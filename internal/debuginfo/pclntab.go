@@ -10,13 +10,14 @@ import (
 // layout (runtime.pcHeader, runtime._func) is the same from Go 1.20 to 1.26;
 // only the header's textStart is no longer filled in since 1.26.
 type pclntab struct {
-	text  uint64 // address that entry offsets are relative to: runtime.text
-	names string // funcnametab
-	pctab string
-	funcs string // pclntable: functab, then the _func structs
-	cutab string
-	files string
-	n     int // functions
+	text   uint64 // address that entry offsets are relative to: runtime.text
+	header string
+	names  string // funcnametab
+	pctab  string
+	funcs  string // pclntable: functab, then the _func structs
+	cutab  string
+	files  string
+	n      int // functions
 }
 
 // Offsets in runtime._func (runtime/runtime2.go).
@@ -93,7 +94,7 @@ func (b *Build) readPclntab() error {
 	if n > uint64(len(parts[4]))/8 {
 		return damaged("pclntab claims %d functions", n)
 	}
-	b.pcln = pclntab{text: textStart, names: parts[0], cutab: parts[1], files: parts[2],
+	b.pcln = pclntab{text: textStart, header: data[:pclnHeaderSize], names: parts[0], cutab: parts[1], files: parts[2],
 		pctab: parts[3], funcs: parts[4], n: int(n)}
 	return nil
 }

@@ -132,7 +132,7 @@ func (r *rtypeReader) name(at uint64) (name string, flags byte, ok bool) {
 
 // link reads a type that a descriptor points to.
 func (r *rtypeReader) link(at uint64, depth int) *program.Type {
-	p := r.b.pointerAt(at)
+	p := r.b.word(at)
 	if p <= r.base {
 		return nil
 	}
@@ -168,13 +168,13 @@ func (r *rtypeReader) inside(t *program.Type, at uint64, depth int) bool {
 
 func (r *rtypeReader) fields(t *program.Type, at uint64, depth int) bool {
 	n := r.word(at + rtListLen)
-	list := r.b.pointerAt(at + rtList)
+	list := r.b.word(at + rtList)
 	if n > 1<<14 {
 		return false
 	}
 	for i := range n {
 		f := list + i*rtFieldSize
-		name, flags, ok := r.name(r.b.pointerAt(f))
+		name, flags, ok := r.name(r.b.word(f))
 		typ := r.link(f+rtFieldType, depth)
 		off := int64(r.word(f + rtFieldOff))
 		if !ok || typ == nil || off < 0 || off > t.Size {

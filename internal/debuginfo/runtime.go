@@ -20,43 +20,69 @@ type Runtime struct {
 	// Variables of the runtime: a slice of *g, its length as an atomic word, an
 	// int32, and the first *m of a list.
 	Allgs, Allglen, Gomaxprocs, Allm uint64
+
+	// Inferred: not read from debug information, and to be proven on the process.
+	Inferred bool
+}
+
+// runtimeFields are the fields that Runtime tells of.
+func (r *Runtime) fields() []runtimeField {
+	return []runtimeField{
+		{&r.GM, "runtime.g", []string{"m"}},
+		{&r.GGoid, "runtime.g", []string{"goid"}},
+		{&r.GStackLo, "runtime.g", []string{"stack", "lo"}},
+		{&r.GStackHi, "runtime.g", []string{"stack", "hi"}},
+		{&r.GStackguard0, "runtime.g", []string{"stackguard0"}},
+		{&r.GSchedSP, "runtime.g", []string{"sched", "sp"}},
+		{&r.GStatus, "runtime.g", []string{"atomicstatus"}},
+		{&r.GAsyncSafePoint, "runtime.g", []string{"asyncSafePoint"}},
+		{&r.MP, "runtime.m", []string{"p"}},
+		{&r.MCurg, "runtime.m", []string{"curg"}},
+		{&r.MG0, "runtime.m", []string{"g0"}},
+		{&r.MGsignal, "runtime.m", []string{"gsignal"}},
+		{&r.MProcid, "runtime.m", []string{"procid"}},
+		{&r.MAlllink, "runtime.m", []string{"alllink"}},
+		{&r.PID, "runtime.p", []string{"id"}},
+	}
+}
+
+type runtimeField struct {
+	to   *int64
+	typ  string
+	path []string
+}
+
+// runtimeVars are the variables of the runtime that Runtime tells of.
+func (r *Runtime) vars() []runtimeVar {
+	return []runtimeVar{{&r.Allgs, "runtime.allgs"}, {&r.Allglen, "runtime.allglen"},
+		{&r.Gomaxprocs, "runtime.gomaxprocs"}, {&r.Allm, "runtime.allm"}}
+}
+
+type runtimeVar struct {
+	to   *uint64
+	name string
 }
 
 // Runtime reads the layout of the runtime. An error names what is missing.
+//
+// Without debug information the offsets are those of the Go version (layouts),
+// and the addresses come from the symbol table or from the code of the runtime
+// (runtimevars.go). Such a Runtime says so by Inferred: who uses it on a process
+// has to see first that the process agrees.
 func (b *Build) Runtime() (*Runtime, error) {
 	return b.rt.get(func() (*Runtime, error) {
+		if !b.HasDebug() {
+			return b.inferRuntime()
+		}
 		r := &Runtime{}
-		for _, f := range []struct {
-			to   *int64
-			typ  string
-			path []string
-		}{
-			{&r.GM, "runtime.g", []string{"m"}},
-			{&r.GGoid, "runtime.g", []string{"goid"}},
-			{&r.GStackLo, "runtime.g", []string{"stack", "lo"}},
-			{&r.GStackHi, "runtime.g", []string{"stack", "hi"}},
-			{&r.GStackguard0, "runtime.g", []string{"stackguard0"}},
-			{&r.GSchedSP, "runtime.g", []string{"sched", "sp"}},
-			{&r.GStatus, "runtime.g", []string{"atomicstatus"}},
-			{&r.GAsyncSafePoint, "runtime.g", []string{"asyncSafePoint"}},
-			{&r.MP, "runtime.m", []string{"p"}},
-			{&r.MCurg, "runtime.m", []string{"curg"}},
-			{&r.MG0, "runtime.m", []string{"g0"}},
-			{&r.MGsignal, "runtime.m", []string{"gsignal"}},
-			{&r.MProcid, "runtime.m", []string{"procid"}},
-			{&r.MAlllink, "runtime.m", []string{"alllink"}},
-			{&r.PID, "runtime.p", []string{"id"}},
-		} {
+		for _, f := range r.fields() {
 			off, err := b.fieldOffset(f.typ, f.path...)
 			if err != nil {
 				return nil, err
 			}
 			*f.to = off
 		}
-		for _, v := range []struct {
-			to   *uint64
-			name string
-		}{{&r.Allgs, "runtime.allgs"}, {&r.Allglen, "runtime.allglen"}, {&r.Gomaxprocs, "runtime.gomaxprocs"}, {&r.Allm, "runtime.allm"}} {
+		for _, v := range r.vars() {
 			g, ok := b.global(v.name)
 			if !ok {
 				return nil, fmt.Errorf("%s: the debug information lacks %s: this Go version (%s) is not supported", b.Path, v.name, b.GoVersion)
@@ -99,6 +125,13 @@ func fieldNamed(t *program.Type, name string) *program.Field {
 func (b *Build) TypesBase() uint64 {
 	if base := b.typesSymbol(); base != 0 {
 		return base
+	}
+	if !b.HasDebug() {
+		m, err := b.module()
+		if err != nil {
+			return 0
+		}
+		return m.types
 	}
 	off, err := b.fieldOffset("runtime.moduledata", "types")
 	if err != nil {

@@ -224,6 +224,9 @@ func (v *varDIE) merge(d *die) {
 
 // Inline are the calls inlined directly in f, each with those inlined in it.
 func (b *Build) Inline(f *Func) []*Inline {
+	if !b.HasDebug() {
+		return b.pclnInline(f)
+	}
 	t := b.tree(f)
 	if t == nil {
 		return nil

@@ -89,3 +89,10 @@ func (s *Session) runtime() inject.Runtime {
 		},
 	}
 }
+
+// claim is what a build without debug information is believed to have.
+func (s *Session) claim() inject.Claim {
+	rt := s.rt
+	return inject.Claim{Runtime: s.runtime(), Allm: rt.Allm + s.text.Slide, Gomaxprocs: rt.Gomaxprocs + s.text.Slide,
+		GGoid: rt.GGoid, GStackguard0: rt.GStackguard0, MP: rt.MP, MG0: rt.MG0, MGsignal: rt.MGsignal, MAlllink: rt.MAlllink, PID: rt.PID}
+}

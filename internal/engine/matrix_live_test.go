@@ -48,14 +48,19 @@ func TestToolchains(t *testing.T) {
 				if v.name == "race" {
 					needC(t)
 				}
-				env := append([]string{"GOTOOLCHAIN=" + tc}, v.env...)
-				if tc == "local" {
-					env[0] = "GOTOOLCHAIN=" + strings.Fields(runtime.Version())[0]
-				}
+				env := append([]string{toolchainEnv(tc)}, v.env...)
 				testTarget(t, startTarget(t, buildTarget(t, env, v.flags...)))
 			})
 		}
 	}
+}
+
+// toolchainEnv is the setting that lets a toolchain build.
+func toolchainEnv(tc string) string {
+	if tc == "local" {
+		tc = strings.Fields(runtime.Version())[0]
+	}
+	return "GOTOOLCHAIN=" + tc
 }
 
 // testTarget puts probes of both kinds at the places that differ between

@@ -115,6 +115,9 @@ func (p *planner) probe(index int, spec probe.Spec) (*planned, error) {
 		return nil, err
 	}
 	pl.issues = append(pl.issues, where.Issues...)
+	if spec.Kind == probe.Snapshot && !p.build.HasDebug() {
+		pl.issue(probe.IssueNoDebug, compile.NoDebug)
+	}
 	if p.blocked(pl, where); len(where.Sites) == 0 {
 		return pl, nil
 	}

@@ -97,6 +97,11 @@ func (s *Session) open(ctx context.Context) error {
 	if s.text, err = s.proc.Text(); err != nil {
 		return err
 	}
+	if s.rt.Inferred {
+		if err := s.proc.Agrees(s.claim()); err != nil {
+			return err
+		}
+	}
 	s.opt.Log.Debug("opened the build", "go", s.build.GoVersion, "id", s.build.ID, "took", time.Since(began))
 	return ctx.Err()
 }

@@ -48,6 +48,9 @@ func (x *Examiner) Where(at string) (*probe.Where, error) {
 		return nil, unserved(err)
 	}
 	out := &probe.Where{Location: at, Build: x.facts(), Issues: append([]probe.Issue{}, found.Issues...)}
+	if !x.build.HasDebug() {
+		out.Issues = append(out.Issues, probe.Issue{Code: probe.IssueNoDebug, Message: compile.NoDebug})
+	}
 	scope := compile.NewScope(x.build, true)
 	for i, way := range x.ways(newPlanner(x.build), found.Sites) {
 		s := found.Sites[i]

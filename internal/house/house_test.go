@@ -62,7 +62,7 @@ var rooms = map[string][]string{
 	"expr":      {"program"},
 	"interp":    {"program", "ring"},
 	"cache":     {},
-	"debuginfo": {"cache", "program"},
+	"debuginfo": {"amd64", "cache", "program"},
 	"pattern":   {"program"},
 	"patch":     {"amd64", "program"},
 	"jit":       {"amd64", "program", "ring"},

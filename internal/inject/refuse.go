@@ -28,6 +28,7 @@ const (
 	CodeSelf       = "self"
 	CodeFull       = "full"
 	CodeSignals    = "signals"
+	CodeRuntime    = "runtime"
 )
 
 // RefusedError says why a process is left alone, and what would help.

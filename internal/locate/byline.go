@@ -35,7 +35,7 @@ func (r *resolver) lineIn(fn *debuginfo.Func, file string, line int) {
 		if p.node == 0 && fn.Wrapper {
 			continue
 		}
-		r.add(fn, f, f.code.runs(f.extent(p)).solve(), f.nodes[p.node].name, file, line)
+		r.add(fn, f, f.solve(func(f *function) extent { return f.extent(p) }), f.nodes[p.node].name, file, line)
 	}
 }
 

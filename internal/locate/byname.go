@@ -83,7 +83,7 @@ func (r *resolver) copies(fn *debuginfo.Func, name string) error {
 		return nil
 	}
 	for _, n := range f.copies(func(s string) bool { return s == name }) {
-		p := f.code.runs(f.copyExtent(n)).solve()
+		p := f.solve(func(f *function) extent { return f.copyExtent(n) })
 		for _, i := range p.sites {
 			r.add(fn, f, plan{sites: []int32{i}}, name, f.pos[i].file, f.pos[i].line)
 		}

@@ -14,6 +14,62 @@ type function struct {
 	node  []int32 // by instruction: the innermost node
 	pos   []pos   // by instruction
 	lines map[place]*extent
+	other *function // a second reading, where no debug information says where statements begin
+}
+
+// solve chooses the sites of an extent. Where it is not known where statements
+// begin, several readings are asked: that all instructions begin one, that moves
+// do not, and that only one part of the extent does. What all agree on does not
+// depend on it.
+func (f *function) solve(of func(*function) extent) plan {
+	all := of(f)
+	p := f.code.runs(all).solve()
+	if f.other == nil {
+		return p
+	}
+	q := f.code.runs(of(f.other)).solve()
+	q.twice, q.missed, q.panics = q.twice || p.twice, q.missed || p.missed, q.panics || p.panics
+	q.unsure = !f.sameBlocks(p, q)
+	one := 0
+	for _, s := range f.code.segments(all) {
+		if s.worth < worthMark || q.unsure {
+			continue
+		}
+		if one++; one > readings {
+			q.unsure = true
+			break
+		}
+		q.unsure = !f.sameBlocks(q, f.code.runs(all.marked(s)).solve())
+	}
+	return q
+}
+
+// readings bounds how many parts of an extent are tried as its only statement.
+const readings = 16
+
+// marked is an extent in which statements begin in segment s only.
+func (e extent) marked(s seg) extent {
+	stmt, inside := e.stmt, e.inside
+	e.stmt, e.inside = map[int32]bool{}, map[int32]bool{}
+	for i := s.first; i <= s.last; i++ {
+		e.stmt[i], e.inside[i] = stmt[i], inside[i]
+	}
+	return e
+}
+
+// sameBlocks tells whether two plans count the same: how often a site fires
+// depends on its block.
+func (f *function) sameBlocks(p, q plan) bool {
+	return slices.Equal(f.blocksOf(p.sites), f.blocksOf(q.sites))
+}
+
+// blocksOf are the blocks of sites.
+func (f *function) blocksOf(sites []int32) []int32 {
+	var out []int32
+	for _, i := range sites {
+		out = append(out, f.code.blockOf[i])
+	}
+	return out
 }
 
 // node is the function itself (index 0) or an inlined copy.

@@ -2,6 +2,7 @@ package locate
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/sidelight-dev/sidelight/internal/amd64"
 	"github.com/sidelight-dev/sidelight/internal/debuginfo"
@@ -56,7 +57,20 @@ func read(b *debuginfo.Build, fn *debuginfo.Func) (*function, error) {
 	f := &function{code: c}
 	f.readLines(b.Lines(fn))
 	f.readCopies(fn.Name, b.Inline(fn))
+	if !b.Statements() {
+		f.other = f.withoutIdle()
+	}
 	return f, nil
+}
+
+// withoutIdle is the function with the other reading of a line table that does
+// not say where statements begin: at no instruction that only moves something.
+func (f *function) withoutIdle() *function {
+	g := &function{code: f.code, nodes: f.nodes, node: f.node, pos: slices.Clone(f.pos)}
+	for i, x := range f.code.insts {
+		g.pos[i].stmt = !x.Idle
+	}
+	return g
 }
 
 // readLines gives each instruction the row that covers it.

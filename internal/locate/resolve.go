@@ -56,6 +56,10 @@ func (r *resolver) add(fn *debuginfo.Func, f *function, p plan, name, file strin
 		r.issue(probe.IssueApproximate, fmt.Sprintf(
 			"%s in %s: the compiler merged its work into other lines and left moves between registers or jumps; what is counted is how often these execute", r.at, name))
 	}
+	if p.unsure {
+		r.issue(probe.IssueApproximate, fmt.Sprintf(
+			"%s in %s: only debug information could tell where its statements begin, and this build has none; the count may be of something close to it (sidelight symbols --help says how to give it)", r.at, name))
+	}
 	if p.exact() {
 		return
 	}

@@ -27,6 +27,7 @@ type plan struct {
 	missed bool    // some pass may not be counted
 	panics bool    // only passes that end in a panic may be miscounted
 	rest   bool    // nothing but moves is left of the location
+	unsure bool    // it depends on where statements begin, which is not known
 }
 
 func (p plan) exact() bool { return !p.twice && !p.missed }

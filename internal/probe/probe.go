@@ -76,6 +76,7 @@ const (
 	IssueUndecodable  = "undecodable"   // an instruction here is not understood
 	IssueExpression   = "expression"    // an expression cannot be served by this build
 	IssueDraining     = "draining"      // goroutines are parked inside the window; trap until they leave
+	IssueNoDebug      = "no-debug-info" // the build has no debug information: variables are not known
 	IssueUnsupported  = "unsupported"   // anything else this version does not do
 )
 

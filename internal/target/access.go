@@ -53,8 +53,6 @@ func buildProblem(b Build, denied bool) *Problem {
 		return problemNotGo()
 	case tooOld(b.RuntimeVersion):
 		return problemOldGo(b.RuntimeVersion)
-	case !b.DebugInfo:
-		return problemStripped()
 	}
 	return nil
 }

@@ -13,7 +13,6 @@ const (
 	CodeZombie       Code = "zombie"
 	CodeNotGo        Code = "not-go"
 	CodeOldGo        Code = "old-go"
-	CodeStripped     Code = "stripped"
 	Code32Bit        Code = "32-bit"
 	CodeArch         Code = "architecture"
 	CodeTraced       Code = "traced"
@@ -46,7 +45,7 @@ func (p *Problem) Error() string {
 // allowed to, or at another time. Otherwise the process itself is the obstacle.
 func (p *Problem) Refused() bool {
 	switch p.Code {
-	case CodeZombie, CodeNotGo, CodeOldGo, CodeStripped, Code32Bit, CodeArch:
+	case CodeZombie, CodeNotGo, CodeOldGo, Code32Bit, CodeArch:
 		return false
 	}
 	return true
@@ -81,11 +80,6 @@ func problemNotGo() *Problem {
 func problemOldGo(version string) *Problem {
 	return problem(CodeOldGo, "built with "+version,
 		"this version of Sidelight serves Go 1.22 and later; build the program with a newer Go")
-}
-
-func problemStripped() *Problem {
-	return problem(CodeStripped, "stripped: no debug information",
-		"the program was linked with -s or -w (go run and go test do that, too); build it with go build and without -ldflags='-s -w'")
 }
 
 func problem32Bit() *Problem {
