@@ -378,8 +378,5 @@ func (m *image) room(size, want int64) int64 {
 		return take
 	}
 	m.cut |= ring.CutBytes
-	if left < 0 || size > most {
-		return 0
-	}
-	return left / size * size
+	return max(left, 0) / size * size
 }

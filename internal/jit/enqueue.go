@@ -154,8 +154,6 @@ func (im *imager) tight(f *following, roomy amd64.Label) {
 	a.OpMemImm(amd64.OR, im.at(im.cut), ring.CutBytes, 4)
 	a.Test(amd64.RDX, amd64.RDX, 8)
 	a.Jcc(amd64.CondS, f.ret)
-	a.OpMemImm(amd64.CMP, size, im.most(), 8)
-	a.Jcc(amd64.CondA, f.ret)
 	a.MovRR(amd64.RAX, amd64.RDX)
 	wholes()
 	a.Jcc(amd64.CondE, f.ret)

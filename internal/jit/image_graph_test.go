@@ -88,7 +88,7 @@ func (w *graph) desc(descs int) program.Desc {
 // image is random descriptors, dynamic types and bounds.
 func (w *graph) image() *program.Image {
 	n := 2 + w.Intn(30)
-	img := &program.Image{Descs: []program.Desc{{Size: 1}}, Stack: 8 * w.Int63n(600), G: 400,
+	img := &program.Image{Descs: []program.Desc{{Size: 1}}, Stack: 8 * w.Int63n(600), G: 380 + w.Int63n(30),
 		Depth: []int{w.Intn(9), 1000}[w.Intn(2)], Objects: 1000, Object: int64(8 + w.Intn(4000))}
 	if w.Intn(3) == 0 {
 		img.Objects, img.Object = w.Intn(40), int64(8+w.Intn(200))
@@ -114,6 +114,9 @@ func (w *graph) source(s *program.Site) program.Source {
 			return program.Source{Base: program.BaseRegs, Off: off}
 		}
 	case 1:
+		if w.Intn(30) == 0 {
+			return program.Source{Base: program.BaseStack, Off: rigHole - stackTop}
+		}
 		return program.Source{Base: program.BaseStack, Off: 8 * w.Int63n(40)}
 	}
 	// A slot of words as they lie in the heap: what a random expression makes of

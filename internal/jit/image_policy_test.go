@@ -156,34 +156,6 @@ func TestImageOfATree(t *testing.T) {
 	}
 }
 
-// An image full of references to what has no room does not take long.
-func TestImageOfTooManyReferences(t *testing.T) {
-	r := newImageRig(t)
-	const words = 7000
-	for i := range words {
-		r.put(rigHeap+8*i, r.base+rigHeap+uint64(i))
-	}
-	img := &program.Image{Depth: 9, Objects: 100, Object: 60000, Bytes: 200000, Stack: 64,
-		Descs: []program.Desc{{Size: 1}, {Size: 8, Refs: []program.Ref{{Kind: program.RefPointer, Elem: 2}}}, {Size: 60000}}}
-	s := &program.Site{}
-	for i := range 3 {
-		s.Slots = append(s.Slots, scalarSlot(constant(program.U64, int64(r.base+rigHeap)+int64(8*i))), scalarSlot(constant(program.I64, words-int64(i))))
-		s.Roots = append(s.Roots, program.Root{Ref: program.Ref{Kind: program.RefSlice, Elem: 1},
-			At: program.Source{Base: program.BaseSlot, Slot: 2 * i}, N: program.Source{Base: program.BaseSlot, Slot: 2*i + 1}})
-	}
-	r.tables(img)
-	r.place(s, Live{})
-	in := r.start()
-	want := plainImage(s, r.oracle(s, in).Record(s, r.env.Probe, r.env.Site, 0))
-	if cut := binary.LittleEndian.Uint16(want[newRecord(s).tail+ring.ImageCut:]); cut != ring.CutBytes|ring.CutRefs {
-		t.Fatalf("cut %#x: no test of too many references", cut)
-	}
-	r.run(in)
-	if got := plainImage(s, r.record(1, 0)); !bytes.Equal(got, want) {
-		t.Error(differences(showImage(s, got), showImage(s, want)))
-	}
-}
-
 // What machine code could not trust is refused.
 func TestImagesRefused(t *testing.T) {
 	for want, change := range map[string]func(r *rig, img *program.Image, s *program.Site){
