@@ -82,10 +82,9 @@ func (w *waiting) show(done <-chan struct{}, d time.Duration) {
 	default:
 	}
 	w.shown = true
-	left := w.spec.For - d
 	fmt.Fprintf(w.terminal, "\r\x1b[K%s", w.paint.Dim(fmt.Sprintf(
-		"waiting for %s to be passed: %s so far, %s at most; Ctrl-C ends it",
-		sink.Escape(w.spec.At), d.Round(time.Second), left.Round(time.Second)+d.Round(time.Second))))
+		"waiting for a hit of %s: %s of %s at most; Ctrl-C ends it",
+		sink.Escape(w.spec.At), d.Round(time.Second), w.spec.For)))
 }
 
 // stop ends the wait and takes its line away.

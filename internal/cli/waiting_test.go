@@ -48,7 +48,7 @@ func TestWaitingIsToldAndTakenAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := s.String()
-	if !strings.Contains(got, `waiting for a.go:\x1b1 to be passed: `) || !strings.HasSuffix(got, "\r\x1b[K") {
+	if !strings.Contains(got, `waiting for a hit of a.go:\x1b1: `) || !strings.HasSuffix(got, "\r\x1b[K") {
 		t.Errorf("the terminal got %q", got)
 	}
 	if err := w.Event(&probe.End{Emitted: 1}); err != nil || notes.String() != "" {
