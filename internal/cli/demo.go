@@ -27,7 +27,7 @@ shows what they tell, what each hit cost and how long the process was paused,
 and takes them out again. Nothing is staged: it is a real process and a real
 attach.
 
-Without --for it goes on until Ctrl-C, and names three commands to try from a
+Without --for it goes on until Ctrl-C, and names four commands to try from a
 second terminal.`
 
 const demoExample = `  sidelight demo

@@ -31,6 +31,7 @@ type run struct {
 	stop   *interruption
 	notes  io.Writer
 	json   bool
+	target string // as people call the process
 
 	ready    *probe.Ready  // as it was passed on
 	failed   error         // why the session ends with an error
@@ -145,6 +146,9 @@ func (r *run) pass(e probe.Event) {
 		if !r.json && !served(ready) {
 			return // the error at the end says the same, and the remedy
 		}
+	}
+	if m, ok := e.(*probe.Moment); ok && r.target != "" {
+		m.Target = r.target // the prober knows the program, and not what the process calls itself
 	}
 	if !r.mute {
 		r.pending = append(r.pending, e)

@@ -59,7 +59,7 @@ func (a *App) session(ctx context.Context, p target.Process, specs []probe.Spec,
 	if err != nil {
 		return err
 	}
-	r := run{prober: prober, out: out, stop: stop, notes: a.Stderr, json: f.output == outputJSON}
+	r := run{prober: prober, out: out, stop: stop, notes: a.Stderr, json: f.output == outputJSON, target: p.Name}
 	return r.drive(ctx, specs)
 }
 

@@ -42,7 +42,7 @@ func CommandLine(program string, s probe.Spec) string {
 	return strings.Join(words, " ")
 }
 
-// Next are three commands to try by hand while the demo runs. They ask at
+// Next are four commands to try by hand while the demo runs. They ask at
 // other places than the demo does.
 func Next(program string) []string {
 	return []string{
@@ -50,6 +50,7 @@ func Next(program string) []string {
 		CommandLine(program, probe.Spec{Kind: probe.Count, At: "shop.parcels"}),
 		CommandLine(program, probe.Spec{Kind: probe.Log, At: "shop.(*Shop).take", Message: "{qty} x {item} of {len(s.stock)} kinds"}) +
 			" --limit 5",
+		CommandLine(program, probe.Spec{Kind: probe.Snapshot, At: "shop.(*Shop).bill"}),
 	}
 }
 
