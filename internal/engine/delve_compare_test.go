@@ -15,13 +15,34 @@ import (
 // comparison compares values that Delve read at a stop with those of a snapshot
 // at the same hit of another run. Addresses differ between the runs.
 type comparison struct {
-	equal     int      // leaves that both have, and alike
-	onlyDelve int      // leaves that the snapshot does not have
-	onlyOurs  int      // leaves that Delve does not have
-	late      int      // read after the hit: not compared
-	special   int      // shown as people write them, and not by their fields
-	differ    []string // what differs, with its path
-	missing   []string // what only Delve has
+	equal     int                // leaves that both have, and alike
+	onlyDelve int                // leaves that the snapshot does not have
+	onlyOurs  int                // leaves that Delve does not have
+	late      int                // read after the hit: not compared
+	special   int                // shown as people write them, and not by their fields
+	ours      []string           // some of what only the snapshot has
+	differ    []string           // what differs, with its path
+	missing   map[string]*[2]int // what only Delve has, by the reason: at the line itself, and in callers
+}
+
+// lack adds what another comparison misses.
+func (c *comparison) lack(other *comparison) {
+	for why, n := range other.missing {
+		at := c.lacks(why)
+		at[0] += n[0]
+		at[1] += n[1]
+	}
+}
+
+func (c *comparison) lacks(why string) *[2]int {
+	if c.missing == nil {
+		c.missing = map[string]*[2]int{}
+	}
+	why, _, _ = strings.Cut(why, "; the nearest")
+	if c.missing[why] == nil {
+		c.missing[why] = new([2]int)
+	}
+	return c.missing[why]
 }
 
 func (c *comparison) diff(path, format string, args ...any) {
@@ -30,7 +51,11 @@ func (c *comparison) diff(path, format string, args ...any) {
 
 func (c *comparison) lost(path, why string) {
 	c.onlyDelve++
-	c.missing = append(c.missing, path+": "+why)
+	caller := 0
+	if strings.Contains(path, "frame ") {
+		caller = 1
+	}
+	c.lacks(why)[caller]++
 }
 
 // constant is how Delve writes a number that has a name: "token.IDENT (4)".
@@ -43,6 +68,9 @@ func number(s string) string {
 	return s
 }
 
+// random are fields of the runtime that differ in every run.
+var random = map[string]bool{"seed": true, "hash0": true, "entryOffset": true, "dirOffset": true, "entryIdx": true, "dirIdx": true}
+
 // shown are types that a snapshot shows in a form of their own.
 var shown = regexp.MustCompile(`^(time\.(Time|Duration)|sync\.\w+|(internal/)?sync/atomic\.\w+(\[.*\])?|math/big\.Int|net\.IP|net/netip\.\w+|reflect\.\w+|\*?internal/abi\.\w+)$`)
 
@@ -51,6 +79,9 @@ func (c *comparison) value(path string, d *delveVar, v *probe.Value) {
 	switch {
 	case d.Unreadable != "":
 		c.onlyOurs++
+		if v.Shape != probe.Unreadable && !v.Late && len(c.ours) < 20 {
+			c.ours = append(c.ours, fmt.Sprintf("%s is %.60s; the debugger: %s", path, v.String(), d.Unreadable))
+		}
 		return
 	case v.Shape == probe.Unreadable:
 		c.lost(path, v.Text)
@@ -135,7 +166,7 @@ func (c *comparison) structure(path string, d *delveVar, v *probe.Value) {
 	}
 	for i := range d.Children {
 		f := &d.Children[i]
-		if f.Name == "_" {
+		if f.Name == "_" || random[f.Name] {
 			continue
 		}
 		found := false
@@ -261,8 +292,10 @@ func (c *comparison) channel(path string, d *delveVar, v *probe.Value) {
 	case probe.Nil:
 		c.leaf(path+" is nil", fmt.Sprint(d.Base == 0), "true")
 	case probe.Chan:
-		if v.Len >= 0 {
-			c.leaf(path+".len", fmt.Sprint(d.Len), fmt.Sprint(v.Len))
+		for i := range d.Children { // the runtime's hchan
+			if f := &d.Children[i]; f.Name == "qcount" && v.Len >= 0 {
+				c.leaf(path+".len", f.Value, fmt.Sprint(v.Len))
+			}
 		}
 	default:
 		c.special++

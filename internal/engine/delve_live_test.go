@@ -58,8 +58,8 @@ func TestDelveSeesTheSame(t *testing.T) {
 	}
 	t.Logf("%d stops: %d values alike, %d differ, %d only in the debugger, %d only here, %d late, %d shown in another form",
 		stops, all.equal, len(all.differ), all.onlyDelve, all.onlyOurs, all.late, all.special)
-	for _, m := range all.missing[:min(len(all.missing), 40)] {
-		t.Log("only in the debugger:", m)
+	for why, n := range all.missing {
+		t.Logf("only in the debugger: %d at the line itself, %d in callers: %s", n[0], n[1], why)
 	}
 	if all.equal < 1000 {
 		t.Errorf("only %d values were compared", all.equal)
@@ -163,6 +163,7 @@ func (w *witness) candidates(t *testing.T, seed uint64, most int) []stop {
 func (w *witness) debug(t *testing.T, candidates []stop, enough int) []stop {
 	t.Helper()
 	d := startDebugger(t, w.path, w.stdin)
+	d.untilInput(w.build.FuncNamed("os.(*File).Read").Entry)
 	byPC := map[uint64]*stop{}
 	for i := range candidates {
 		if err := d.breakAt(candidates[i].pc); err == nil {
@@ -204,11 +205,14 @@ func (w *witness) compare(t *testing.T, stops []stop, all *comparison) {
 			t.Errorf("%s: the debugger stopped there, and no snapshot was taken", s.at)
 			continue
 		}
-		var c comparison
-		c.stack(s.frames, m.Frames)
-		if len(m.Frames) > 0 {
-			c.variables("", &s.frames[0], &m.Frames[0])
+		if len(m.Frames) == 0 {
+			t.Errorf("%s: a moment without frames", s.at)
+			continue
 		}
+		var c comparison
+		frames := fromAsked(s.frames, m.Frames[0].Function)
+		c.stack(frames, m.Frames)
+		c.variables("", &frames[0], &m.Frames[0])
 		for _, d := range c.differ {
 			t.Errorf("%s (%#x): %s", s.at, s.pc, d)
 		}
@@ -218,10 +222,22 @@ func (w *witness) compare(t *testing.T, stops []stop, all *comparison) {
 		all.late += c.late
 		all.special += c.special
 		all.differ = append(all.differ, c.differ...)
-		for _, m := range c.missing {
-			all.missing = append(all.missing, s.at+": "+m)
+		all.lack(&c)
+		for _, o := range c.ours {
+			t.Logf("%s: %s", s.at, o)
 		}
 	}
+}
+
+// fromAsked are the frames from the function that was asked for: the debugger begins
+// with calls inlined at the very instruction, which have not begun yet.
+func fromAsked(frames []delveFrame, function string) []delveFrame {
+	for i := range frames {
+		if frames[i].Function != nil && frames[i].Function.Name == function {
+			return frames[i:]
+		}
+	}
+	return frames
 }
 
 // snapshots runs the program with a snapshot at each stop.

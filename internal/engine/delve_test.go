@@ -169,3 +169,40 @@ func (d *debugger) stack(depth int) ([]delveFrame, error) {
 	}{-1, depth, true, &delveLoad{true, 2, 256, 32, -1}}, &out)
 	return out.Locations, err
 }
+
+// untilInput lets the program run until it begins to read its input: what it
+// does before, snapshots come too late for. read is the entry of os.(*File).Read.
+func (d *debugger) untilInput(read uint64) {
+	d.t.Helper()
+	if err := d.breakAt(read); err != nil {
+		d.t.Fatal(err)
+	}
+	for range 100 {
+		state, err := d.goOn()
+		if err != nil || state.CurrentThread == nil || state.CurrentThread.Breakpoint == nil {
+			d.t.Fatalf("the program does not read its input: %+v, %v", state, err)
+		}
+		frames, err := d.stack(1)
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		if !holds(frames[0].Arguments, "/dev/stdin") {
+			continue
+		}
+		if err := d.clear(state.CurrentThread.Breakpoint.ID); err != nil {
+			d.t.Fatal(err)
+		}
+		return
+	}
+	d.t.Fatal("the program reads other files")
+}
+
+// holds tells whether a string is among values or in them.
+func holds(vars []delveVar, text string) bool {
+	for i := range vars {
+		if vars[i].Value == text || holds(vars[i].Children, text) {
+			return true
+		}
+	}
+	return false
+}
