@@ -31,13 +31,15 @@ func (p *plan) extra() (bytes int) {
 }
 
 // fit makes images smaller that would not fit into a ring of the layout: on
-// machines with very many processors a ring is small.
+// machines with very many processors a ring is small. Registers and stack are
+// taken however few bytes were asked for: without them there is no answer.
 func (p *plan) fit(l ring.Layout) {
 	_ = p.images(func(probe int, img *program.Image) error {
 		for i := range p.probes[probe].program.Sites {
 			room := jit.ImageBytes(l, &p.probes[probe].program.Sites[i])
-			img.Bytes = min(img.Bytes, room)
+			img.Object = max(img.Object, 8)
 			img.Stack = min(img.Stack, room/4&^7)
+			img.Bytes = min(max(img.Bytes, jit.ImageRoots(img)), room)
 		}
 		return nil
 	})
