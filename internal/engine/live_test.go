@@ -51,8 +51,20 @@ type child struct {
 // startTarget runs the target program with its own counts.
 func startTarget(t *testing.T, path string, env ...string) *child {
 	t.Helper()
-	c := &child{t: t, path: path, cmd: exec.Command(path)}
-	c.cmd.Env = append(os.Environ(), env...)
+	cmd := exec.Command(path)
+	cmd.Env = append(os.Environ(), env...)
+	return startChild(t, path, cmd)
+}
+
+// startTargetArgs runs a program with arguments.
+func startTargetArgs(t *testing.T, path string, args ...string) *child {
+	t.Helper()
+	return startChild(t, path, exec.Command(path, args...))
+}
+
+func startChild(t *testing.T, path string, cmd *exec.Cmd) *child {
+	t.Helper()
+	c := &child{t: t, path: path, cmd: cmd}
 	c.cmd.Stderr = os.Stderr
 	var err error
 	if c.in, err = c.cmd.StdinPipe(); err != nil {

@@ -13,7 +13,8 @@ func (r *Reader) created(img *image.Image) *probe.Creation {
 	_, g := img.G()
 	t := r.b.TypeByName("runtime.g")
 	pc, ok := word(t, g, "gopc")
-	if !ok || pc <= r.slide {
+	parent, known := word(t, g, "parentGoid")
+	if !ok || pc <= r.slide || known && parent == 0 { // the first one, or one that C made
 		return nil
 	}
 	at := pc - r.slide
@@ -24,12 +25,11 @@ func (r *Reader) created(img *image.Image) *probe.Creation {
 	if at--; at < f.Entry {
 		at = f.Entry
 	}
-	c := &probe.Creation{Function: f.Name}
+	c := &probe.Creation{Function: f.Name, Goroutine: parent}
 	c.File, c.Line, _ = r.b.SourceAt(at)
 	if chain := r.b.InlineAt(f, at); len(chain) > 0 {
 		c.Function = chain[0].Name
 	}
-	c.Goroutine, _ = word(t, g, "parentGoid")
 	return c
 }
 

@@ -376,7 +376,7 @@ func main() {
 	prepare()
 	touch()
 	if len(os.Args) > 1 {
-		fmt.Println("looping")
+		fmt.Println("ready")
 		loop()
 	}
 	runtime.LockOSThread()
