@@ -149,14 +149,14 @@ func (r *Reader) itabType(tab uint64) (rtype uint64, why string) {
 
 // function reads a func value: the name of its code, and what it captured.
 func (r *Reader) function(t *program.Type, p Place) probe.Value {
-	at, late, why := r.word(p)
+	at, l0, why := r.word(p)
 	if why != "" {
 		return probe.Why(why)
 	}
 	if at == 0 {
-		return probe.Value{Shape: probe.Nil, Late: late}
+		return probe.Value{Shape: probe.Nil, Late: l0}
 	}
-	v := probe.Value{Shape: probe.Func, Uint: at, Address: at, Late: late}
+	v := probe.Value{Shape: probe.Func, Uint: at, Address: at, Late: l0}
 	saved := r.from
 	r.from = p
 	defer func() { r.from = saved }()
@@ -165,7 +165,7 @@ func (r *Reader) function(t *program.Type, p Place) probe.Value {
 		v.Cut = why
 		return v
 	}
-	v.Uint, v.Late = pc, late || l
+	v.Uint, v.Late = pc, l0 || l
 	if r.cfg.Function != nil {
 		v.Text = r.cfg.Function(pc)
 	}
@@ -178,7 +178,12 @@ func (r *Reader) function(t *program.Type, p Place) probe.Value {
 		return v
 	}
 	r.seen[key] = true
+	late := r.late
+	if r.cfg.Listed != nil && !r.cfg.Listed(pc) { // only its first word was copied
+		r.late = r.cfg.Late != nil
+	}
 	v.Fields = r.captured(at, r.cfg.Closure(pc))
+	r.late = late
 	return v
 }
 

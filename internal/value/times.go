@@ -43,19 +43,23 @@ func (r *Reader) time(t *program.Type, p Place) (probe.Value, bool) {
 	return v, true
 }
 
-// locate puts a time into its location.
+// locate puts a time into its location. A snapshot does not copy the tables of
+// locations: they are read after the hit. What time.Local is made of lives as
+// long as the program and never changes once it was made, so that a time there
+// is of the hit all the same.
 func (r *Reader) locate(v *probe.Value, at time.Time, t *program.Type, from Place, loc uint64) {
-	saved := r.from
-	r.from = from
-	defer func() { r.from = saved }()
+	from0, late0 := r.from, r.late
+	r.from, r.late = from, r.cfg.Late != nil
+	defer func() { r.from, r.late = from0, late0 }()
 	p := Place{Addr: loc}
 	_, np, ok := part(t, p, "name")
 	if !ok {
 		return
 	}
 	name := r.text(np)
-	if local, known := r.local(); known && local == loc {
-		name = probe.Value{Shape: probe.String, Data: []byte("Local")}
+	local, known := r.local()
+	if known = known && local == loc; known {
+		name.Late = false
 	}
 	if name.Shape != probe.String || name.Truncated {
 		v.Note = "in UTC; its location was not copied"
@@ -66,12 +70,20 @@ func (r *Reader) locate(v *probe.Value, at time.Time, t *program.Type, from Plac
 	}
 	offset, late, ok := r.zone(t, p, at.Unix())
 	if !ok {
-		v.Text += " " + string(name.Data)
+		v.Text += space(name.Data)
 		v.Note = "in UTC; what its location made of it was not copied"
 		return
 	}
-	v.Text = at.In(time.FixedZone("", offset)).Format(time.RFC3339Nano) + " " + string(name.Data)
-	v.Late = v.Late || late || name.Late
+	v.Text = at.In(time.FixedZone("", offset)).Format(time.RFC3339Nano) + space(name.Data)
+	v.Late = v.Late || (late || name.Late) && !known
+}
+
+// space puts a space before a name, if there is one.
+func space(name []byte) string {
+	if len(name) == 0 {
+		return ""
+	}
+	return " " + string(name)
 }
 
 // local is the address of time.Local's location.
