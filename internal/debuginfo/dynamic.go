@@ -93,6 +93,7 @@ func (b *Build) anyNames() []string {
 		names := slices.Clone(plain)
 		names = append(names, b.itabs()["error"]...)
 		names = append(names, b.itabs()["fmt.Stringer"]...)
+		names = append(names, b.itabs()["go.opentelemetry.io/otel/trace.Span"]...) // in contexts
 		return append(names, b.ownTypes(x)...), nil
 	})
 	return names

@@ -48,7 +48,9 @@ type Reader struct {
 	from  Place
 	seen  map[thing]bool // pointers that were followed in this variable
 	nest  int
+	hops  int // pointers followed on the way
 	left  int // values that may still be made
+	here  int // of this variable
 	pages map[uint64][]byte
 }
 
@@ -59,10 +61,11 @@ type thing struct {
 }
 
 // Bounds of one moment that keep a broken or enormous structure from filling
-// the tool: values, how deep they nest, bytes of one string, and pages that are
+// the tool: values in all and in one variable, how deep they nest, bytes of one string, and pages that are
 // read late.
 const (
 	maxValues  = 50_000
+	maxHere    = 10_000
 	maxNesting = 100
 	maxString  = 64 << 10
 	maxPages   = 256
@@ -96,7 +99,7 @@ const (
 func (r *Reader) Value(t *program.Type, p Place, policy Policy) probe.Value {
 	r.seen = map[thing]bool{}
 	r.late, r.outer = policy == Outer, policy == Outer
-	r.from, r.nest = p, 0
+	r.from, r.nest, r.hops, r.here = p, 0, 0, maxHere
 	return r.value(t, p)
 }
 
@@ -238,8 +241,13 @@ func (r *Reader) value(t *program.Type, p Place) probe.Value {
 	if t == nil {
 		return probe.Why(whyDamaged)
 	}
-	if r.left--; r.left < 0 {
+	r.left--
+	r.here--
+	switch {
+	case r.left < 0:
 		return probe.Why(fmt.Sprintf("more than %d values in one snapshot", maxValues))
+	case r.here < 0:
+		return probe.Why(fmt.Sprintf("more than %d values in one variable", maxHere))
 	}
 	if r.nest++; r.nest > maxNesting {
 		r.nest--

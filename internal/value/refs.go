@@ -15,6 +15,16 @@ func foreign(t *program.Type) bool {
 	return t == nil || strings.Contains(t.Name, "_Ctype_") || t.Kind == reflect.Invalid
 }
 
+// hidden tells that a type is one of the runtime's own that lead everywhere, and
+// that nobody asked for: goroutines, threads, processors.
+func hidden(t *program.Type) bool {
+	switch t.Name {
+	case "runtime.g", "runtime.m", "runtime.p", "runtime.mspan", "runtime.mheap", "runtime.sudog", "runtime.moduledata":
+		return true
+	}
+	return strings.HasPrefix(t.Name, "internal/abi.")
+}
+
 func (r *Reader) pointer(t *program.Type, p Place) probe.Value {
 	at, late, why := r.word(p)
 	if why != "" {
@@ -24,7 +34,7 @@ func (r *Reader) pointer(t *program.Type, p Place) probe.Value {
 		return probe.Value{Shape: probe.Nil, Late: late}
 	}
 	v := probe.Value{Shape: probe.Pointer, Uint: at, Address: at, Late: late}
-	if foreign(t.Elem) {
+	if foreign(t.Elem) || hidden(t.Elem) {
 		return v
 	}
 	return r.pointee(v, t.Elem, p)
@@ -37,8 +47,14 @@ func (r *Reader) pointee(v probe.Value, elem *program.Type, from Place) probe.Va
 		v.Note = "shown above"
 		return v
 	}
+	if r.hops++; r.late && r.hops > r.cfg.Bounds.Depth {
+		r.hops--
+		v.Cut = fmt.Sprintf("deeper than --depth %d", r.cfg.Bounds.Depth)
+		return v
+	}
 	r.seen[key] = true
 	e := r.follow(elem, from, v.Uint)
+	r.hops--
 	if e.Shape == probe.Unreadable {
 		v.Cut = e.Text
 		delete(r.seen, key)

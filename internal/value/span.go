@@ -105,7 +105,7 @@ func (r *Reader) span(t *program.Type, p Place) *probe.TraceID {
 	if !ok {
 		return nil
 	}
-	if t, p, ok = within(t, p, 2, isSpanContext); !ok {
+	if t, p, ok = ownContext(t, p, 2); !ok {
 		return nil
 	}
 	trace, span := field(t, "traceID"), field(t, "spanID")
@@ -115,6 +115,27 @@ func (r *Reader) span(t *program.Type, p Place) *probe.TraceID {
 		return nil
 	}
 	return &probe.TraceID{Trace: hex.EncodeToString(a), Span: hex.EncodeToString(b)}
+}
+
+// ownContext finds what a span says of itself, by the names that OpenTelemetry
+// gives it: a span holds what it knows of its parent, too.
+func ownContext(t *program.Type, p Place, depth int) (*program.Type, Place, bool) {
+	if isSpanContext(t) {
+		return t, p, true
+	}
+	for _, name := range []string{"spanContext", "sc"} {
+		if f := field(t, name); f != nil && isSpanContext(f.Type) {
+			return f.Type, p.plus(f.Offset), true
+		}
+	}
+	for i := range t.Fields {
+		if f := &t.Fields[i]; depth > 0 && f.Embedded && f.Type != nil && f.Type.Kind == reflect.Struct {
+			if ft, fp, ok := ownContext(f.Type, p.plus(f.Offset), depth-1); ok {
+				return ft, fp, true
+			}
+		}
+	}
+	return nil, p, false
 }
 
 func isSpanContext(t *program.Type) bool {
