@@ -5,7 +5,11 @@
 //	go build -o /tmp/sidelight ./cmd/sidelight
 //	CLICOLOR_FORCE=1 /tmp/sidelight demo --for 5s 2>&1 | go run ./docs/picture -command 'sidelight demo --for 5s' > docs/demo.svg
 //
-// It stands alone: the README's picture is made with it.
+// and, while the demo runs in another terminal, in as many columns as it has room for:
+//
+//	CLICOLOR_FORCE=1 COLUMNS=96 /tmp/sidelight snapshot shop 'shop.(*Shop).bill' 2>&1 | go run ./docs/picture -command '…' > docs/snapshot.svg
+//
+// It stands alone: the README's pictures are made with it.
 package main
 
 import (

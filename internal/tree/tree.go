@@ -21,8 +21,8 @@ const (
 	Plain Look = iota
 	Name       // of a variable, field, index or key
 	Text       // strings
-	Faint      // what a reader may skip: types, addresses, guides
-	Warn       // what a reader should see: unreadable, redacted
+	Faint      // what a reader may skip: types, addresses, guides, what was not read
+	Warn       // what a reader should see: redacted
 )
 
 // Node is a value with a name: one row, and the rows below it.
@@ -101,7 +101,9 @@ func (n *Node) fill(v probe.Value) {
 		if v.Truncated {
 			n.Size = size(len(v.Data), v.Len, "bytes")
 		}
-	case probe.Unreadable, probe.Redacted:
+	case probe.Unreadable: // an everyday thing in optimised code
+		n.Text, n.Look = inline(v, 0), Faint
+	case probe.Redacted:
 		n.Text, n.Look = inline(v, 0), Warn
 	case probe.Nil:
 		n.Text, n.Look = "nil", Faint
@@ -220,7 +222,7 @@ func (n *Node) holder(v probe.Value) {
 		return
 	}
 	n.fill(inner)
-	if v.Shape != probe.Pointer || n.Look == Warn {
+	if v.Shape != probe.Pointer || inner.Shape == probe.Unreadable || inner.Shape == probe.Redacted {
 		return
 	}
 	switch {
