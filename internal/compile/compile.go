@@ -40,6 +40,8 @@ type Build interface {
 	TypesBase() uint64
 	CFA(pc uint64) (program.CFA, error)
 	Implementations(t *program.Type) []*program.Type
+	Closures(most int) []uint64
+	Closure(entry uint64) []program.Field
 }
 
 // Error is a mistake in a probe; Err, an *expr.Error, marks the place.

@@ -10,7 +10,8 @@ import (
 // Bounds of the tables that one snapshot puts into the target.
 const (
 	maxDescs   = 6000
-	maxDynamic = 4000
+	maxDynamic = 4000 // types
+	maxClosure = 500  // functions whose closures are looked at
 	maxRefs    = 2000 // of one type: an array of pointers has one for each
 )
 
@@ -26,6 +27,7 @@ type describer struct {
 	waiting [][]described // by level
 	level   int           // of the type at hand
 	done    map[int]bool  // descriptors whose references are listed
+	funcs   bool          // closures are listed
 }
 
 // described is a type whose references wait to be listed.
@@ -147,6 +149,7 @@ func (l *refLister) value(t *program.Type, off int64, nesting int) {
 		}
 	case reflect.Func:
 		l.add(program.Ref{Kind: program.RefFunc, Off: off})
+		l.d.closures()
 	case reflect.Array:
 		for i := int64(0); t.Elem != nil && i < t.Len && t.Elem.Size > 0 && len(l.refs) < maxRefs; i++ {
 			before := len(l.refs)

@@ -194,3 +194,27 @@ func (d *describer) waiters(q *program.Field) (program.Ref, bool) {
 	d.img.Descs[at].Refs = []program.Ref{{Kind: program.RefPointer, Free: true, Off: next.Offset, Elem: at}}
 	return program.Ref{Kind: program.RefPointer, Free: true, Off: q.Offset + first.Offset, Elem: at}, true
 }
+
+// closures lists what closures captured, by their code. Their variables cost no
+// depth: it is the closure that does.
+func (d *describer) closures() {
+	if d.funcs || d.level >= d.img.Depth {
+		return
+	}
+	d.funcs = true
+	for _, entry := range d.b.Closures(maxClosure) {
+		fields := d.b.Closure(entry)
+		if len(fields) == 0 || d.dynamic[entry] {
+			continue
+		}
+		last := fields[len(fields)-1]
+		if last.Type == nil {
+			continue
+		}
+		t := &program.Type{Name: "closure", Kind: reflect.Struct, Fields: fields, Size: last.Offset + last.Type.Size}
+		if at, ok := d.of(t, false); ok {
+			d.dynamic[entry] = true
+			d.img.Dynamic = append(d.img.Dynamic, program.Dynamic{Key: entry, Kind: program.RefPointer, Elem: at})
+		}
+	}
+}

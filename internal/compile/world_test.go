@@ -224,3 +224,6 @@ func (w *world) runtimeType(off uint64) *program.Type {
 }
 
 func (w *world) Implementations(*program.Type) []*program.Type { return nil }
+
+func (w *world) Closures(int) []uint64          { return nil }
+func (w *world) Closure(uint64) []program.Field { return nil }

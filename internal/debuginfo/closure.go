@@ -3,6 +3,7 @@ package debuginfo
 import (
 	"debug/elf"
 	"slices"
+	"strings"
 
 	"github.com/sidelight-dev/sidelight/internal/program"
 )
@@ -33,6 +34,23 @@ func (b *Build) Closure(entry uint64) []program.Field {
 	}
 	slices.SortFunc(out, func(x, y program.Field) int { return int(x.Offset - y.Offset) })
 	return out
+}
+
+// Closures are the entries of functions whose closures may have captured
+// something, those of the program's own packages first; at most most of them.
+func (b *Build) Closures(most int) []uint64 {
+	var own, others []uint64
+	for _, f := range b.Funcs() {
+		switch {
+		case !strings.Contains(f.Name, ".func") && !strings.HasSuffix(f.Name, "-fm") && !strings.Contains(f.Name, ".gowrap"):
+		case f.Package == "main" || b.ModulePath != "" && strings.HasPrefix(f.Package, b.ModulePath):
+			own = append(own, f.Entry)
+		default:
+			others = append(others, f.Entry)
+		}
+	}
+	all := append(own, others...)
+	return all[:min(len(all), most)]
 }
 
 // ReadOnly reads n bytes at a linked address that nothing can change while the
