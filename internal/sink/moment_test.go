@@ -159,3 +159,28 @@ func TestLongListOnATerminal(t *testing.T) {
 		}
 	}
 }
+
+// A pointer is shown whole where a bound had cut what stands above, and not a
+// second time where it had not.
+func TestSharedPointerIsShownOnce(t *testing.T) {
+	inner := list("[]main.T", 2, structure("main.T", field("a", list("[]int", 0)), field("text", str("inmost"))), integer(1))
+	whole := pointer("*main.N", 0x10, structure("main.N", field("list", inner)))
+	shallow := pointer("*main.N", 0x10, structure("main.N", field("list", probe.Value{Shape: probe.List, Type: "[]main.T", Len: 2, Truncated: true, Cut: "depth"})))
+	for _, test := range []struct {
+		first, second probe.Value
+		inmost, above int
+	}{{whole, whole, 1, 1}, {shallow, whole, 1, 0}, {whole, shallow, 1, 1}} {
+		var out bytes.Buffer
+		m := &probe.Moment{Frames: []probe.Frame{{Variables: []probe.Variable{
+			{Name: "a", Role: probe.RoleArgument, Value: test.first}, {Name: "b", Role: probe.RoleLocal, Value: test.second}}}}}
+		if err := NewText(&out, TextOptions{}).Event(m); err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(out.String(), "inmost"); n != test.inmost {
+			t.Errorf("the inmost value is shown %d times, want %d:\n%s", n, test.inmost, out.String())
+		}
+		if n := strings.Count(out.String(), "as above"); n != test.above {
+			t.Errorf("%d pointers point up, want %d:\n%s", n, test.above, out.String())
+		}
+	}
+}

@@ -18,7 +18,7 @@ const maxRows = 24
 // moment writes a snapshot as a tree: where and when, then what was asked for,
 // then the variables of the function, then who called it.
 func (t *Text) moment(m *probe.Moment) error {
-	p := page{paint: t.paint, width: t.opt.Width, seen: map[reference]bool{}}
+	p := page{paint: t.paint, width: t.opt.Width, seen: map[reference]int{}}
 	p.head(t, m)
 	p.section("watches", tree.Named(m.Watches))
 	if len(m.Frames) > 0 {
@@ -36,7 +36,7 @@ type page struct {
 	width int  // 0: no limit
 	late  bool // a mark has been written that needs its legend
 	hints bool // what callers have was written as hints
-	seen  map[reference]bool
+	seen  map[reference]int // how many rows the content took
 }
 
 // reference is a pointer whose content has been written.
@@ -155,10 +155,12 @@ func (p *page) caller(variables []probe.Variable) []tree.Node {
 	return nodes
 }
 
-// again says whether a row has shown already what a node points to. What was
-// read late may have changed in between.
+// again says whether rows have shown already all of what a node points to. What
+// was read late may have changed in between, and where a bound was nearer there
+// may have been less of it.
 func (p *page) again(n tree.Node) bool {
-	return n.At != 0 && !n.Late && p.seen[reference{n.At, n.Type}]
+	rows, seen := p.seen[reference{n.At, n.Type}]
+	return seen && n.At != 0 && !n.Late && rows >= n.Rows()
 }
 
 // nodes writes the rows of siblings and what hangs below them.
@@ -185,7 +187,7 @@ func (p *page) rows(nodes []tree.Node, indent, mark, lastMark string) {
 		if p.again(n) && len(n.Children) > 0 {
 			n = n.Again()
 		} else if n.At != 0 {
-			p.seen[reference{n.At, n.Type}] = true
+			p.seen[reference{n.At, n.Type}] = n.Rows()
 		}
 		room := 0
 		if p.width > 0 {

@@ -66,6 +66,15 @@ func (n Node) Again() Node {
 	return n
 }
 
+// Rows is how many rows hang below the node.
+func (n Node) Rows() int {
+	rows := len(n.Children)
+	for _, c := range n.Children {
+		rows += c.Rows()
+	}
+	return rows
+}
+
 // part makes the node of an element, whose type the whole has told already. An
 // interface's dynamic type is news.
 func part(name string, v probe.Value) Node {
