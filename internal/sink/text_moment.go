@@ -128,7 +128,7 @@ func (p *page) stack(frames []probe.Frame) {
 		p.line("%s", row)
 		below := strings.Repeat(" ", 6+number)
 		if i > 0 {
-			p.nodes(p.caller(f.Variables), below)
+			p.nodes(p.caller(&f), below)
 		}
 		if f.Issue != "" {
 			p.line("%s%s", below, p.paint.Warn(Escape(f.Issue)))
@@ -137,11 +137,15 @@ func (p *page) stack(frames []probe.Frame) {
 }
 
 // caller is what a function further up has: on a terminal one row each, as the
-// page is about the function that was hit.
-func (p *page) caller(variables []probe.Variable) []tree.Node {
-	nodes := tree.All(variables)
+// page is about the function that was hit, and of the runtime's own nothing.
+func (p *page) caller(f *probe.Frame) []tree.Node {
+	nodes := tree.All(f.Variables)
 	if p.width == 0 {
 		return nodes
+	}
+	if strings.HasPrefix(f.Function, "runtime.") {
+		p.hints = p.hints || len(nodes) > 0
+		return nil
 	}
 	for i, n := range nodes {
 		switch {
@@ -231,6 +235,6 @@ func (p *page) foot(m *probe.Moment) {
 		p.line("  %s", p.paint.Dim(tree.Legend))
 	}
 	if p.hints {
-		p.line("  %s", p.paint.Dim("callers' variables are folded; --save and sidelight show unfold them"))
+		p.line("  %s", p.paint.Dim("callers' variables are shortened; --save and sidelight show have all"))
 	}
 }

@@ -235,6 +235,7 @@ func (n *Node) holder(v probe.Value) {
 		return
 	}
 	switch {
+	case inner.Shape == probe.Literal: // as people write it
 	case n.Text != "":
 		n.Text = "&" + n.Text
 	case len(n.Items) == 0:
