@@ -75,6 +75,9 @@ func (w *watch) say(i int, totals []Totals, final bool) {
 	if a.Type != nil {
 		m.Type = a.Type.Name
 	}
+	if a.Pair {
+		m.Calls = w.l.sums.calls(i)
+	}
 	if a.By != nil {
 		m.By, m.Dist = w.l.sums.byKey(i)
 	} else {

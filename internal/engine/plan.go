@@ -94,25 +94,20 @@ func (p *planner) plan(specs []probe.Spec) (*plan, error) {
 		out.probes = append(out.probes, pl)
 	}
 	p.images.Finish()
+	out.thinUnwinding()
 	p.windows(out)
 	return out, nil
 }
 
 // probe resolves and compiles one probe.
 func (p *planner) probe(index int, spec probe.Spec) (*planned, error) {
+	if spec.Kind == probe.Time {
+		return p.timed(index, spec)
+	}
 	pl := &planned{spec: spec}
 	where, err := locate.Resolve(p.build, spec.At)
-	var gone *locate.NotFoundError
-	var refused *locate.RefusedError
-	switch {
-	case errors.As(err, &gone):
-		pl.issue(probe.IssueNoCode, err.Error())
-		return pl, nil
-	case errors.As(err, &refused):
-		pl.issue(probe.IssueRefusedCode, err.Error())
-		return pl, nil
-	case err != nil:
-		return nil, err
+	if ok, err := pl.located(err); !ok {
+		return pl, err
 	}
 	pl.issues = append(pl.issues, where.Issues...)
 	if spec.Kind == probe.Snapshot && !p.build.HasDebug() {
@@ -180,6 +175,9 @@ func (p *planner) windows(out *plan) {
 	for _, s := range sites {
 		if last == nil || !last.join(p, s) {
 			w, err := p.window(s, from)
+			if err == nil && !w.Jump && out.quiet(w) {
+				continue // in the runtime, a trap at every call would cost too much
+			}
 			if err != nil {
 				out.probes[s.probe].issue(issueOf(err), err.Error())
 				continue

@@ -27,8 +27,9 @@ func (s *Session) run(l *live) {
 	poll, check := time.NewTicker(pollEvery), time.NewTicker(checkEvery)
 	defer poll.Stop()
 	defer check.Stop()
-	drain := time.NewTicker(drainEvery)
+	drain, sweep := time.NewTicker(drainEvery), time.NewTicker(sweepEvery)
 	defer drain.Stop()
+	defer sweep.Stop()
 	for l.machine.alive() {
 		select {
 		case now := <-poll.C:
@@ -47,6 +48,8 @@ func (s *Session) run(l *live) {
 			}
 		case <-drain.C:
 			w.upgrade()
+		case <-sweep.C:
+			w.sweep(nil)
 		case <-s.proc.Exited():
 			w.exited()
 		case ids := <-s.asked:
@@ -89,6 +92,9 @@ func (w *watch) totals() []Totals {
 	for i := range totals {
 		t := &totals[i]
 		t.Cycles = w.s.clock.Nanoseconds(t.Cycles)
+		if w.l.plan.probes[i].spec.Kind == probe.Time {
+			t.Cycles *= 2 // of the beginning and of the end
+		}
 		for k, site := range w.l.sites {
 			if site.w.uses(i) > 0 && k < len(w.traps) {
 				t.Traps += w.traps[k]
@@ -189,6 +195,7 @@ func (w *watch) end(ended []int, why []probe.Reason) {
 	}
 	w.s.clock.Sync()
 	w.hits()
+	w.sweep(ended)
 	totals := w.totals()
 	for k, i := range ended {
 		pl, t := w.l.plan.probes[i], totals[i]

@@ -20,6 +20,7 @@ type sums struct {
 	plan   *plan
 	last   [][]lately // by probe and P
 	rows   []map[uint64]*rowSums
+	gone   []probe.Calls // by probe: those that were found to be gone from outside
 }
 
 // lately is when a P was last seen to have added anything.
@@ -36,7 +37,8 @@ type rowSums struct {
 }
 
 func newSums(mem []byte, region *ring.Aggregates, p *plan) *sums {
-	s := &sums{mem: mem, region: region, plan: p, last: make([][]lately, len(p.probes)), rows: make([]map[uint64]*rowSums, len(p.probes))}
+	s := &sums{mem: mem, region: region, plan: p, last: make([][]lately, len(p.probes)), rows: make([]map[uint64]*rowSums, len(p.probes)),
+		gone: make([]probe.Calls, len(p.probes))}
 	for i := range s.last {
 		s.last[i] = make([]lately, region.Ps)
 		s.rows[i] = map[uint64]*rowSums{}

@@ -39,7 +39,12 @@ func startCalls(t *testing.T, toolchain string) *child {
 			t.Fatal(err)
 		}
 		path = filepath.Join(dir, "calls")
-		cmd := exec.Command("go", "build", "-o", path, callsSource)
+		src, err := filepath.Abs(callsSource)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command("go", "build", "-o", path, src)
+		cmd.Dir = dir // outside the module, which asks for a newer toolchain
 		if cmd.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false"); toolchain != "" {
 			cmd.Env = append(cmd.Env, "GOTOOLCHAIN="+toolchain)
 		}

@@ -345,7 +345,9 @@ func (g *gen) condition() {
 		g.branch(g.site.Cond, 0, g.done, false)
 	}
 	g.ifShared(g.coldLabel(func() {
-		g.lockedCount(g.unheard())
+		if g.site.Role != program.RoleUnwind && g.site.Role != program.RoleGoexit {
+			g.lockedCount(g.unheard())
+		}
 		a.Jmp(g.restore)
 	}))
 }
@@ -389,7 +391,7 @@ func (g *gen) fits(r amd64.Reg, quiet amd64.Label, leave func()) {
 		if g.decides() {
 			a.LockOpImm(amd64.ADD, g.env.sharedCounter(ring.CounterPasses), 1, 8)
 			a.LockOpImm(amd64.ADD, g.env.sharedCounter(ring.CounterErrors), 1, 8)
-		} else {
+		} else if g.site.Role != program.RoleUnwind && g.site.Role != program.RoleGoexit {
 			a.LockOpImm(amd64.ADD, g.env.sharedCounter(g.unheard()), 1, 8)
 		}
 		leave()

@@ -67,6 +67,7 @@ func (r *resolver) entry(fn *debuginfo.Func) error {
 			break
 		}
 	}
+	r.returns(fn, f)
 	p := f.entry(after)
 	for _, i := range p.sites {
 		r.add(fn, f, plan{sites: []int32{i}}, fn.Name, f.pos[i].file, f.pos[i].line)
@@ -84,6 +85,9 @@ func (r *resolver) copies(fn *debuginfo.Func, name string) error {
 	}
 	for _, n := range f.copies(func(s string) bool { return s == name }) {
 		p := f.solve(func(f *function) extent { return f.copyExtent(n) })
+		if !r.leaves(fn, f, n, name, p.sites) {
+			continue
+		}
 		for _, i := range p.sites {
 			r.add(fn, f, plan{sites: []int32{i}}, name, f.pos[i].file, f.pos[i].line)
 		}

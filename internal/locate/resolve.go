@@ -13,15 +13,11 @@ import (
 // Resolve finds the sites of a location. The error is a *SyntaxError,
 // *NotFoundError, *AmbiguousError or *RefusedError; each says what to do next.
 func Resolve(b *debuginfo.Build, at string) (*Result, error) {
-	asked := at
-	if rest, ok := strings.CutPrefix(at, b.Main+"."); ok && b.Main != "" && !strings.HasPrefix(rest, "go:") {
-		asked = "main." + rest // the linker's name of the main package, whatever its path
-	}
-	loc, err := parse(asked)
+	r := newResolver(b, at)
+	loc, err := r.location(at)
 	if err != nil {
 		return nil, err
 	}
-	r := newResolver(b, at)
 	if loc.file != "" {
 		err = r.line(loc)
 	} else {
@@ -33,6 +29,14 @@ func Resolve(b *debuginfo.Build, at string) (*Result, error) {
 	return r.result()
 }
 
+// location parses what was asked.
+func (r *resolver) location(at string) (location, error) {
+	if rest, ok := strings.CutPrefix(at, r.build.Main+"."); ok && r.build.Main != "" && !strings.HasPrefix(rest, "go:") {
+		at = "main." + rest // the linker's name of the main package, whatever its path
+	}
+	return parse(at)
+}
+
 // resolver gathers the sites of one location.
 type resolver struct {
 	build   *debuginfo.Build
@@ -41,6 +45,8 @@ type resolver struct {
 	issues  map[probe.Issue]bool
 	refused map[string]int // reason: copies that take no probe for it
 	strange []string       // functions whose code is not understood
+	calls   *Calls         // where calls end; nil: nobody asks
+	copied  []uint64       // addresses at which inlined copies begin
 }
 
 func newResolver(b *debuginfo.Build, at string) *resolver {

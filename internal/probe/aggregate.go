@@ -139,6 +139,7 @@ type Calls struct {
 	Panicked  uint64 // ended by a panic that somebody above recovered from
 	Goexited  uint64 // ended by runtime.Goexit
 	Running   uint64 // not yet ended
+	Abandoned uint64 // the goroutine ended on the way
 	Restarted uint64 // the first location was passed again before the second
 	Unmatched uint64 // ends whose beginning was before the probe
 	Lost      uint64 // for which there was no room

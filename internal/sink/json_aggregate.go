@@ -64,6 +64,7 @@ type callsObject struct {
 	Panicked  uint64 `json:"panicked"`
 	Goexited  uint64 `json:"goexited"`
 	Running   uint64 `json:"running"`
+	Abandoned uint64 `json:"abandoned"`
 	Restarted uint64 `json:"restarted"`
 	Unmatched uint64 `json:"unmatched"`
 	Lost      uint64 `json:"lost"`

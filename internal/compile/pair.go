@@ -1,0 +1,189 @@
+package compile
+
+import (
+	"go/token"
+	"slices"
+
+	"github.com/sidelight-dev/sidelight/internal/expr"
+	"github.com/sidelight-dev/sidelight/internal/locate"
+	"github.com/sidelight-dev/sidelight/internal/probe"
+	"github.com/sidelight-dev/sidelight/internal/program"
+)
+
+// Ends is where what begins at the sites of a time ends.
+type Ends struct {
+	Inlined []bool        // by site: it begins a copy inside another function
+	Stops   []locate.Stop // of calls
+	To      []locate.Site // of ways, to another location
+	Unwind  uint64        // entry of runtime.deferreturn, 0: left alone
+	Goexit  uint64        // likewise of runtime.Goexit
+}
+
+// CompilePairs compiles a time: sites that begin something, and those that end it.
+// Of its condition, what asks for the duration is decided at the end, and all else
+// at the beginning, where the arguments are.
+func (im *Images) CompilePairs(spec probe.Spec, index int, from *locate.Result, ends Ends) (*program.Program, []probe.Issue, error) {
+	src, err := parse(spec)
+	if err != nil {
+		return nil, nil, err
+	}
+	late, err := src.split()
+	if err != nil {
+		return nil, nil, err
+	}
+	c := &compiler{b: im.b, src: src, failed: map[*expr.Expr]error{}, worked: map[*expr.Expr]*program.Type{},
+		reads: map[*expr.Expr]program.Reads{}}
+	p := &program.Program{Index: index, Limit: spec.Limit}
+	for i, at := range from.Sites {
+		if s := c.site(at); s != nil {
+			s.Role, s.Inlined = program.RoleStart, i < len(ends.Inlined) && ends.Inlined[i]
+			p.Sites = append(p.Sites, *s)
+		}
+	}
+	c.stops(p, late, ends)
+	if err := c.mistake(); err != nil {
+		return nil, nil, err
+	}
+	if late != nil && c.failed[late] != nil && c.worked[late] == nil {
+		return nil, nil, &Error{"condition", c.failed[late]}
+	}
+	a := &program.Aggregate{Hist: true, Number: program.F64, Pair: true, Frames: ends.To == nil, Filter: src.cond != nil}
+	if src.by != nil {
+		a.By, a.ByReads = &program.Key{Type: c.worked[src.by]}, c.reads[src.by]
+	}
+	for i := range p.Sites {
+		if k := p.Sites[i].Key; k != nil && (a.By == nil || a.By.Node == nil) {
+			a.By = k
+		}
+	}
+	p.Aggregate = a
+	c.agree(p)
+	for _, x := range []*expr.Expr{src.cond, late} {
+		if x != nil {
+			p.Asks.Names = append(p.Asks.Names, c.reads[x].Names...)
+			p.Asks.Types = append(p.Asks.Types, c.reads[x].Types...)
+		}
+	}
+	slices.SortStableFunc(p.Sites, inOrder)
+	return p, c.issues, nil
+}
+
+// inOrder sorts sites by address; of several at one, copies end before others
+// begin, and a function's own call ends last.
+func inOrder(a, b program.Site) int {
+	if a.PC != b.PC {
+		if a.PC < b.PC {
+			return -1
+		}
+		return 1
+	}
+	rank := func(s program.Site) int {
+		switch {
+		case s.Role.Ends() && s.Inlined:
+			return 0
+		case s.Role.Ends():
+			return 2
+		}
+		return 1
+	}
+	return rank(a) - rank(b)
+}
+
+// stops compiles the sites at which something ends. Where a copy ends at the same
+// address as another, it does so once.
+func (c *compiler) stops(p *program.Program, late *expr.Expr, ends Ends) {
+	if len(p.Sites) == 0 {
+		return
+	}
+	add := func(at locate.Site, role program.Role, inlined bool) {
+		s := &program.Site{PC: at.PC, Function: at.Function, File: at.File, Line: at.Line, Role: role, Inlined: inlined}
+		for i := range p.Sites {
+			if o := &p.Sites[i]; o.PC == s.PC && o.Role == s.Role && o.Inlined == s.Inlined {
+				return
+			}
+		}
+		if c.late(s, at, late) {
+			p.Sites = append(p.Sites, *s)
+		}
+	}
+	for _, at := range ends.Stops {
+		role := program.RoleStop
+		if at.Recovered {
+			role = program.RoleRecover
+		}
+		add(at.Site, role, at.Inlined)
+	}
+	for _, at := range ends.To {
+		add(at, program.RoleStop, false)
+	}
+	for role, pc := range map[program.Role]uint64{program.RoleUnwind: ends.Unwind, program.RoleGoexit: ends.Goexit} {
+		if pc != 0 {
+			p.Sites = append(p.Sites, program.Site{PC: pc, Role: role, CFA: program.CFA{Reg: 4, Offset: 8}})
+		}
+	}
+}
+
+// late compiles what an end decides; false: it cannot.
+func (c *compiler) late(out *program.Site, at locate.Site, x *expr.Expr) bool {
+	s := &site{b: c.b, pc: at.PC, function: at.Function, pkg: packageOf(at.Function), file: at.File, line: at.Line, near: &c.near, ends: true}
+	cfa, err := c.b.CFA(at.PC)
+	if err != nil {
+		c.issue(probe.IssueUnsupported, "%s: the stack frame is not described there (%v), so calls that end there are not timed", s.where(), err)
+		return false
+	}
+	out.CFA = cfa
+	if x == nil {
+		return true
+	}
+	given := c.src.cond
+	c.src.cond = x
+	ok := false
+	out.Cond, ok = c.condition(s)
+	c.src.cond = given
+	return ok
+}
+
+// split takes from the condition what asks for $duration.
+func (src *source) split() (late *expr.Expr, err error) {
+	if src.cond == nil {
+		return nil, nil
+	}
+	var early, rest expr.Node
+	var split func(n expr.Node) error
+	split = func(n expr.Node) error {
+		if b, ok := n.(*expr.Binary); ok && b.Op == token.LAND {
+			if err := split(b.X); err != nil {
+				return err
+			}
+			return split(b.Y)
+		}
+		to := &early
+		if expr.Asks(n, "duration") {
+			if to = &rest; expr.Named(n) {
+				return &Error{"condition", src.cond.Errorf(n,
+					"compare $duration with a constant, and join conditions on the arguments by &&: o.Qty > 10 && $duration > 50ms",
+					"the arguments are known when a call begins, and $duration when it ends")}
+			}
+		}
+		if *to == nil {
+			*to = n
+		} else {
+			*to = expr.And(*to, n)
+		}
+		return nil
+	}
+	if err := split(src.cond.Root); err != nil {
+		return nil, err
+	}
+	whole := *src.cond
+	src.cond = nil
+	if early != nil {
+		x := whole
+		x.Root, src.cond = early, &x
+	}
+	if rest != nil {
+		x := whole
+		x.Root, late = rest, &x
+	}
+	return late, nil
+}

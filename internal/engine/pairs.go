@@ -1,0 +1,166 @@
+package engine
+
+import (
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"github.com/sidelight-dev/sidelight/internal/probe"
+	"github.com/sidelight-dev/sidelight/internal/ring"
+)
+
+// underway is a call that began and did not end, as the table of pairs has it.
+type underway struct {
+	word  uint64 // where its key is
+	probe int
+	goid  uint64
+	depth uint64
+}
+
+// opens lists the calls under way of all probes.
+func (s *sums) opens() []underway {
+	var out []underway
+	if s.region.Pairs == 0 {
+		return nil
+	}
+	for w := range uint64(ring.PairBuckets * ring.PairWays) {
+		key := s.word(s.region.Pairs + 8*w)
+		if key == 0 {
+			continue
+		}
+		key &^= ring.PairOlder
+		i := int(key&(1<<ring.PairProbeLen-1)) - 1
+		if i < 0 || i >= len(s.plan.probes) {
+			continue
+		}
+		entry := s.region.Pairs + ring.PairKeys + w*ring.PairEntry
+		out = append(out, underway{word: s.region.Pairs + 8*w, probe: i, goid: key >> ring.PairProbeLen, depth: s.word(entry + ring.PairDepth)})
+	}
+	return out
+}
+
+// calls is what became of the calls of a probe.
+func (s *sums) calls(i int) *probe.Calls {
+	c := s.gone[i]
+	for ps := range s.region.Ps {
+		at := s.region.AreaOf(i, ps)
+		for _, x := range []struct {
+			to  *uint64
+			off uint64
+		}{
+			{&c.Returned, ring.PairReturned}, {&c.Recovered, ring.PairRecovered}, {&c.Panicked, ring.PairPanicked},
+			{&c.Goexited, ring.PairGoexited}, {&c.Restarted, ring.PairRestarted}, {&c.Unmatched, ring.PairUnmatched},
+			{&c.Lost, ring.PairLost}, {&c.Filtered, ring.PairFiltered}, {&c.Backwards, ring.PairBackwards},
+		} {
+			*x.to += s.word(at + x.off)
+		}
+	}
+	for _, o := range s.opens() {
+		if o.probe == i {
+			c.Running++
+		}
+	}
+	if s.plan.probes[i].program.Aggregate.Filter {
+		c.Unmatched = 0 // calls that the condition left out end, too
+	}
+	return &c
+}
+
+// sweepEvery is how often calls of goroutines that have ended are taken out of the
+// table. There are any only where a goroutine ended after it had recovered from a
+// panic and did not come by any site since, or left a way half gone.
+const sweepEvery = 5 * time.Second
+
+// sweep takes the calls of goroutines that are no more out of the table: nobody
+// else will touch them. A panic ended them; a way is abandoned.
+func (w *watch) sweep(ended []int) {
+	if w.l.sums == nil || w.lost {
+		return
+	}
+	calls := w.l.sums.opens()
+	if len(calls) == 0 {
+		return
+	}
+	live, err := w.goroutines()
+	if err != nil {
+		w.s.opt.Log.Debug("the goroutines could not be listed", "error", err)
+		return
+	}
+	for _, o := range calls {
+		// A goroutine that lives touches its calls itself, until the probes are out.
+		if g, ok := live[o.goid]; ok && !(slices.Contains(ended, o.probe) && w.l.sums.frames(o.probe) && g.above(o.depth)) {
+			continue
+		}
+		w.l.sums.drop(o)
+	}
+}
+
+func (s *sums) frames(i int) bool { return s.plan.probes[i].program.Aggregate.Frames }
+
+// drop takes a call out whose goroutine does not touch it any more.
+func (s *sums) drop(o underway) {
+	binary.LittleEndian.PutUint64(s.mem[o.word:], 0)
+	if s.frames(o.probe) {
+		s.gone[o.probe].Panicked++
+	} else {
+		s.gone[o.probe].Abandoned++
+	}
+}
+
+// goroutine is one that lives.
+type goroutine struct {
+	depth uint64 // of its stack pointer, where it is known; else 0
+}
+
+// above tells whether a frame of a depth is certainly gone.
+func (g goroutine) above(depth uint64) bool { return g.depth != 0 && depth > g.depth }
+
+// Statuses of a goroutine (runtime/runtime2.go), without the bit of a scan.
+const (
+	statusRunning = 2
+	statusDead    = 6
+	statusScan    = 0x1000
+)
+
+// goroutines lists the goroutines that live, by their number.
+func (w *watch) goroutines() (map[uint64]goroutine, error) {
+	rt := w.s.rt
+	slide := w.s.text.Slide
+	read := func(at uint64, b []byte) error { return w.s.proc.ReadAt(b, at) }
+	var word [16]byte
+	if err := read(rt.Allglen+slide, word[:8]); err != nil {
+		return nil, err
+	}
+	n := binary.LittleEndian.Uint64(word[:])
+	if err := read(rt.Allgs+slide, word[:8]); err != nil {
+		return nil, err
+	}
+	if n > maxGoroutines {
+		n = maxGoroutines
+	}
+	list := make([]byte, 8*n)
+	if err := read(binary.LittleEndian.Uint64(word[:]), list); err != nil {
+		return nil, err
+	}
+	size := max(rt.GGoid, rt.GStatus, rt.GSchedSP, rt.GStackHi) + 8
+	g := make([]byte, size)
+	out := make(map[uint64]goroutine, n)
+	for i := range n {
+		if err := read(binary.LittleEndian.Uint64(list[8*i:]), g); err != nil {
+			return nil, err
+		}
+		status := binary.LittleEndian.Uint32(g[rt.GStatus:]) &^ statusScan
+		if status == statusDead {
+			continue
+		}
+		it := goroutine{}
+		if sp := binary.LittleEndian.Uint64(g[rt.GSchedSP:]); status != statusRunning && sp != 0 {
+			it.depth = binary.LittleEndian.Uint64(g[rt.GStackHi:]) - sp
+		}
+		out[binary.LittleEndian.Uint64(g[rt.GGoid:])] = it
+	}
+	return out, nil
+}
+
+// maxGoroutines bounds what is read of a target.
+const maxGoroutines = 1 << 22

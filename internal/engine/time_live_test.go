@@ -1,0 +1,164 @@
+//go:build linux && amd64
+
+package engine
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/sidelight-dev/sidelight/internal/probe"
+	"github.com/sidelight-dev/sidelight/internal/ring"
+)
+
+// became compares what became of calls with the target's own word.
+func became(t *testing.T, m *probe.Measured, want truth) {
+	t.Helper()
+	if m == nil || m.Calls == nil {
+		t.Fatalf("no calls: %+v", m)
+	}
+	got := *m.Calls
+	got.Unmatched, got.Restarted = 0, 0
+	if w := (probe.Calls{Returned: want.Returned, Recovered: want.Recovered, Panicked: want.Panicked, Goexited: want.Goexited, Running: want.Running}); got != w {
+		t.Errorf("%s: %+v\nwant %+v", m.Location, got, w)
+	}
+	if m.Dist.Count != want.Returned+want.Recovered {
+		t.Errorf("%s: %d durations, want %d", m.Location, m.Dist.Count, want.Returned+want.Recovered)
+	}
+}
+
+var timeToolchains = []string{"", "go1.22.12", "go1.24.11"}
+
+func TestTimesAreTheTargetsOwn(t *testing.T) {
+	for _, toolchain := range timeToolchains {
+		t.Run("go"+toolchain, func(t *testing.T) {
+			if toolchain != "" && testing.Short() {
+				t.Skip("one toolchain is enough")
+			}
+			c := startCalls(t, toolchain)
+			o := observe(t, c,
+				probe.Spec{Kind: probe.Time, At: "main.work"},
+				probe.Spec{Kind: probe.Time, At: "main.work", By: "kind", If: `kind != "recurse"`},
+				probe.Spec{Kind: probe.Time, At: "main.work", If: `kind == "plain" && $duration > 300us`})
+			want := c.truth("times", 400)
+			ends := o.end()
+			final := o.final()
+			t.Logf("%+v", o.ready.Probes)
+			became(t, final["p1"], want)
+			part := want
+			part.Returned -= want.By["recurse"]
+			became(t, final["p2"], part)
+			for _, r := range final["p2"].By.Rows {
+				if key := r.Key.String(); key == "plain" && r.Count != want.By[key] {
+					t.Errorf("row %s: %d calls, want %d", key, r.Count, want.By[key])
+				}
+			}
+			if n := final["p3"].Calls.Filtered + final["p3"].Dist.Count; n != uint64(len(want.Durations)) {
+				t.Errorf("%d calls were decided by their duration, want %d", n, len(want.Durations))
+			}
+			if ends["p1"].Hits != want.Returned || ends["p1"].Dropped != 0 {
+				t.Errorf("%+v, want %d hits", ends["p1"], want.Returned)
+			}
+			checkText(t, c)
+		})
+	}
+}
+
+func TestDurationsAreTheTargetsOwn(t *testing.T) {
+	c := startCalls(t, "")
+	o := observe(t, c, probe.Spec{Kind: probe.Time, At: "main.work", If: `kind == "plain"`})
+	want := c.truth("times", 2000)
+	o.end()
+	d := o.final()["p1"].Dist
+	slices.Sort(want.Durations)
+	for _, q := range []float64{0.05, 0.25, 0.5, 0.75, 0.9} {
+		exact := float64(want.Durations[int(math.Ceil(q*float64(len(want.Durations))))-1])
+		if got := d.Quantile(q); !near(got, exact, 0.011) {
+			t.Errorf("the %v quantile is %v, and %v by the target", q, time.Duration(got), time.Duration(exact))
+		}
+	}
+}
+
+func TestCallsOfEveryKindEnd(t *testing.T) {
+	c := startCalls(t, "")
+	for _, tc := range []struct {
+		at, scenario string
+		n            int
+	}{
+		{"main.saved", "recovering", 3000},
+		{"main.parked", "many", 10_000},
+		{"main.parked", "left", 50},
+		{"main.work", "died", 2000},
+		{"main.inlinee", "inlines", 10_000},
+		{"main.never", "nevers", 100},
+		{"main.inliner", "fast", 200_000},
+		{"main.result", "results", 10_000},
+	} {
+		t.Run(tc.at+"/"+tc.scenario, func(t *testing.T) {
+			o := observe(t, c, probe.Spec{Kind: probe.Time, At: tc.at})
+			want := c.truth(tc.scenario, tc.n)
+			end := o.end()["p1"]
+			t.Logf("%+v %+v", o.ready.Probes[0], end)
+			became(t, o.final()["p1"], want)
+			checkText(t, c)
+		})
+	}
+}
+
+func TestWaysAreTheTargetsOwn(t *testing.T) {
+	c := startCalls(t, "")
+	o := observe(t, c, probe.Spec{Kind: probe.Time, At: callsMark(t, "from"), To: callsMark(t, "to")})
+	want := c.truth("ways", 1000)
+	o.end()
+	m := o.final()["p1"]
+	if m.Calls.Returned != want.Returned || m.Calls.Restarted+m.Calls.Running != 1000-want.Returned {
+		t.Errorf("%+v, want %d gone to the end of 1000", m.Calls, want.Returned)
+	}
+	if q := m.Dist.Quantile(0.5); q < 10_000 || q > 20_000 {
+		t.Errorf("a way takes %v", time.Duration(q))
+	}
+}
+
+// An hour's worth of calls leaves nothing in the table.
+func TestPairsDoNotLeak(t *testing.T) {
+	c := startCalls(t, "")
+	o := observe(t, c, probe.Spec{Kind: probe.Time, At: "main.work"}, probe.Spec{Kind: probe.Time, At: "main.inliner"})
+	for range 3 {
+		c.truth("times", 80)
+		c.truth("died", 500)
+		c.truth("fast", 300_000)
+	}
+	in := 0
+	for deadline := time.Now().Add(3 * sweepEvery); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		if in = len(o.s.live.sums.opens()); in == 0 {
+			break
+		}
+	}
+	if in != 0 {
+		t.Errorf("%d calls are in the table of %d", in, ring.PairBuckets*ring.PairWays)
+	}
+	o.end()
+	if m := o.final()["p1"]; m.Calls.Lost != 0 || m.Calls.Panicked != 3*(500+10) {
+		t.Errorf("%+v", *m.Calls)
+	}
+}
+
+func TestTimesThatCannotBe(t *testing.T) {
+	c := startCalls(t, "")
+	s := open(t, c, Options{})
+	defer s.Close()
+	for _, tc := range []struct{ at, cond, by string }{
+		{callsMark(t, "order"), "", ""},
+		{"main.work", "$duration > d", ""},
+		{"main.work", "$duration > 5", "depth * 1.5"},
+		{"main.work", "$duration", ""},
+	} {
+		_, err := newPlanner(s.build).plan([]probe.Spec{{ID: "p1", Kind: probe.Time, At: tc.at, If: tc.cond, By: tc.by}})
+		if err == nil {
+			t.Errorf("%+v: no error", tc)
+		}
+		t.Log(fmt.Sprint(err))
+	}
+}
