@@ -32,6 +32,7 @@ const (
 // module finds the module data.
 func (b *Build) module() (*moduleData, error) {
 	return b.mod.get(func() (*moduleData, error) {
+		b.needPclntab()
 		at := b.pclntabSection()
 		l, ok := b.layout()
 		if at == nil || !ok {

@@ -11,6 +11,7 @@ func (b *Build) SourceAt(pc uint64) (file string, line int, ok bool) {
 	if f == nil {
 		return "", 0, false
 	}
+	b.needPclntab()
 	p := &b.pcln
 	n, ok1 := p.at(p.u32(f.pcln, funcPCFile), pc-f.Entry)
 	l, ok2 := p.at(p.u32(f.pcln, funcPCLn), pc-f.Entry)

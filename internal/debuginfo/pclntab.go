@@ -112,6 +112,20 @@ func (b *Build) needPclntab() {
 	}
 }
 
+// RuntimeFile is the file of a function's first instruction as the runtime's own
+// table has it, which says so even where debug information is damaged; "" if it
+// does not, or where the functions came from a cache.
+func (b *Build) RuntimeFile(f *Func) string {
+	if b.cached != nil {
+		return ""
+	}
+	v, ok := b.pcln.at(b.pcln.u32(f.pcln, funcPCFile), 0)
+	if !ok {
+		return ""
+	}
+	return b.pcln.file(f.pcln, v.value)
+}
+
 // entry is functab entry i: offset of the function from text, and of its _func.
 // Entry n is the end of the last function.
 func (p *pclntab) entry(i int) (pc, fn uint64) {

@@ -56,10 +56,13 @@ func (r *resolver) vanished() error {
 
 // entry adds the site at which a function's own code begins.
 func (r *resolver) entry(fn *debuginfo.Func) error {
-	f, ok := r.load(fn)
-	if !ok {
-		return nil
+	if f, ok := r.load(fn); ok {
+		r.entryOf(fn, f)
 	}
+	return nil
+}
+
+func (r *resolver) entryOf(fn *debuginfo.Func, f *function) {
 	after := fn.Entry
 	for _, row := range r.build.Lines(fn) {
 		if row.PrologueEnd {
@@ -74,7 +77,6 @@ func (r *resolver) entry(fn *debuginfo.Func) error {
 	}
 	p.sites = nil
 	r.add(fn, f, p, fn.Name, "", 0)
-	return nil
 }
 
 // copies adds the sites at which inlined copies of a function are entered.

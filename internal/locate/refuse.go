@@ -81,6 +81,9 @@ func lent(b *debuginfo.Build, f *debuginfo.Func) string {
 	if rows := b.Lines(f); len(rows) > 0 && refusedFile(rows[0].File) {
 		return whyRuntime
 	}
+	if refusedFile(b.RuntimeFile(f)) { // the line table may be damaged
+		return whyRuntime
+	}
 	return ""
 }
 

@@ -1,10 +1,12 @@
 package locate
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/sidelight-dev/sidelight/internal/debuginfo"
 )
@@ -33,6 +35,44 @@ func (c *Code) Sites(file string, line int) []Site {
 	r := newResolver(c.build, place{file: file, line: line}.String())
 	c.into(r, file, line)
 	return r.sites
+}
+
+// Entry are the sites of the function itself.
+func (c *Code) Entry() []Site {
+	r := newResolver(c.build, c.fn.Name)
+	if c.f != nil && !c.fn.Wrapper {
+		r.entryOf(c.fn, c.f)
+	}
+	return r.sites
+}
+
+// Place is a line of a file.
+type Place struct {
+	File string
+	Line int
+}
+
+// Places are the lines that the function has code of, its own and of what was
+// inlined into it.
+func (c *Code) Places() []Place {
+	seen := map[Place]bool{}
+	if c.f != nil {
+		for p := range c.f.extents() {
+			seen[Place{p.file, p.line}] = true
+		}
+	} else {
+		for _, row := range c.build.Lines(c.fn) {
+			seen[Place{row.File, row.Line}] = true
+		}
+	}
+	var list []Place
+	for p := range seen {
+		if p.Line > 0 {
+			list = append(list, p)
+		}
+	}
+	slices.SortFunc(list, func(a, b Place) int { return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line) })
+	return list
 }
 
 // into adds the sites of a line to what a resolver gathers, as lineIn does.
@@ -123,4 +163,9 @@ func Survey(b *debuginfo.Build, file string) []Line {
 	}
 	slices.SortFunc(out, func(a, b Line) int { return a.Line - b.Line })
 	return out
+}
+
+// Allows tells whether a function's code takes probes at all.
+func Allows(b *debuginfo.Build, fn *debuginfo.Func) bool {
+	return forbidden(fn) == "" && lent(b, fn) == ""
 }

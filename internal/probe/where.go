@@ -115,3 +115,19 @@ type Offer struct {
 	About string // what it is, for shells that show it
 	Open  bool   // more belongs behind it
 }
+
+// Census is what of a build can be probed and read. Sites are those of all lines,
+// in each function that has code of them; variables those in scope at each site.
+type Census struct {
+	Functions       int `json:"functions"`
+	FunctionsProbed int `json:"functions_probed"`
+	Lines           int `json:"lines"`
+	LinesProbed     int `json:"lines_probed"`
+	Sites           int `json:"sites"`
+	Jumps           int `json:"jumps"`
+	Traps           int `json:"traps"`
+	Variables       int `json:"variables"`
+	Readable        int `json:"readable"`
+	OptimisedOut    int `json:"optimised_out"`
+	Unset           int `json:"unset"` // declared on the line, or not set yet
+}
