@@ -186,7 +186,7 @@ func chunks(n int) int { return (n + crewSize - 1) / crewSize }
 
 // taken tells whether another Prober holds a site.
 func (o outcome) taken() bool {
-	var holder interface{ Holder() int }
+	var holder interface{ HeldBy() int }
 	if errors.As(o.err, &holder) {
 		return true
 	}

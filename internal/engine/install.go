@@ -96,6 +96,9 @@ func (s *Session) tidy() error {
 // TakenError says that every site that was asked for is another Sidelight's.
 type TakenError struct{ Holder int }
 
+// HeldBy is the pid of the one that has it.
+func (e *TakenError) HeldBy() int { return e.Holder }
+
 func (e *TakenError) Error() string {
 	return fmt.Sprintf("the code there is in use by another Sidelight (pid %d): end it, or wait until it has ended", e.Holder)
 }

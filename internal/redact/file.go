@@ -30,7 +30,8 @@ const maxRules = 1000
 // is a *FileError that names the line.
 func Parse(file string, text []byte) (*Rules, error) {
 	d := Default()
-	r := &Rules{names: slices.Clone(d.names), allowed: map[string]bool{}, types: d.types, patterns: slices.Clone(d.patterns)}
+	r := &Rules{names: slices.Clone(d.names), allowed: map[string]bool{}, types: d.types, patterns: slices.Clone(d.patterns),
+		file: file, text: text}
 	f := &reader{file: file, rules: r}
 	var doc yaml.Node
 	if err := yaml.Unmarshal(text, &doc); err != nil {

@@ -27,6 +27,18 @@ type Rules struct {
 	patterns []pattern
 	types    []string // values of these show as redacted
 	block    block
+
+	file string // where they were written, and how; nil: the default rules
+	text []byte
+}
+
+// Written is the file that the rules come from, and its text, so that Parse
+// makes the same rules elsewhere; nil for the default rules.
+func (r *Rules) Written() (file string, text []byte) {
+	if r == nil {
+		return "", nil
+	}
+	return r.file, r.text
 }
 
 // The words that stand in the place of what was redacted. Patterns follow
