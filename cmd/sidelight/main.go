@@ -4,39 +4,65 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 
 	"github.com/sidelight-dev/sidelight/internal/cache"
 	"github.com/sidelight-dev/sidelight/internal/cli"
+	"github.com/sidelight-dev/sidelight/internal/daemon"
 	"github.com/sidelight-dev/sidelight/internal/dap"
 	"github.com/sidelight-dev/sidelight/internal/engine"
 )
 
+// self runs this very program, also when its file was replaced or removed.
+const self = "/proc/self/exe"
+
+var owner = &daemon.Client{Start: []string{self, "daemon"}}
+
 func main() {
 	app := cli.New()
-	app.Open = open
+	app.Open = func(ctx context.Context, pid int, opt cli.Options) (cli.Prober, error) {
+		return open(ctx, pid, opt.Target, opt.Direct, daemon.Options{Budget: opt.Budget, Log: opt.Log, Redact: opt.Redact, Owner: opt.Owner})
+	}
 	app.Examine = func(path string) (cli.Examiner, error) { return engine.Examine(path, cache.Default()) }
 	app.DAP = &dap.Adapter{
 		Open: func(ctx context.Context, pid int, opt dap.Options) (dap.Prober, error) {
-			return attach(ctx, pid, engine.Options{Budget: opt.Budget, Log: opt.Log, Redact: opt.Redact})
+			return open(ctx, pid, opt.Target, opt.Direct, daemon.Options{Budget: opt.Budget, Log: opt.Log, Redact: opt.Redact, Owner: opt.Owner})
 		},
 		Code: func(pid int) (dap.Code, error) { return engine.OpenCode(pid) },
 	}
+	app.Owner = owner
+	app.Daemon = func(ctx context.Context) error { return (&daemon.Daemon{Open: attach}).Run(ctx) }
 	app.Guard = func(args []string) error { return engine.Guard(args, os.Stdin) }
 	os.Exit(app.Main(context.Background(), os.Args[1:]))
 }
 
-// open attaches to a process.
-func open(ctx context.Context, pid int, opt cli.Options) (cli.Prober, error) {
-	return attach(ctx, pid, engine.Options{Budget: opt.Budget, Log: opt.Log, Redact: opt.Redact})
+// open opens a process by the daemon, so that its list has all probes. Where the
+// daemon cannot be had, or may not do what this process may, the work is done
+// here: with the same result, or the error that is this process's own.
+func open(ctx context.Context, pid int, target string, direct bool, opt daemon.Options) (daemon.Prober, error) {
+	if direct {
+		return attach(ctx, pid, opt)
+	}
+	s, err := owner.Open(ctx, pid, target, opt)
+	if err == nil {
+		return s, nil
+	}
+	var away *daemon.UnavailableError
+	var refused interface{ Refused() bool }
+	if errors.As(err, &away) || errors.As(err, &refused) && refused.Refused() {
+		opt.Log.Debug("working without the daemon", "because", err)
+		return attach(ctx, pid, opt)
+	}
+	return nil, err
 }
 
-// attach opens a session of the engine. Its guard is this program again.
-func attach(ctx context.Context, pid int, opt engine.Options) (*engine.Session, error) {
-	self, err := os.Executable()
+// attach opens a session of the engine in this process. Its guard is this
+// program again.
+func attach(ctx context.Context, pid int, opt daemon.Options) (daemon.Prober, error) {
+	s, err := engine.Open(ctx, pid, engine.Options{Budget: opt.Budget, Log: opt.Log, Redact: opt.Redact, Guard: []string{self, "guard"}})
 	if err != nil {
 		return nil, err
 	}
-	opt.Guard = []string{self, "guard"}
-	return engine.Open(ctx, pid, opt)
+	return s, nil
 }

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 
+	"github.com/sidelight-dev/sidelight/internal/daemon"
 	"github.com/sidelight-dev/sidelight/internal/dap"
 	"github.com/sidelight-dev/sidelight/internal/probe"
 	"github.com/sidelight-dev/sidelight/internal/redact"
@@ -37,6 +38,16 @@ type Options struct {
 	Budget float64       // share of one core that all probes together may take; 0: no limit
 	Log    *slog.Logger  // what the engine does, for those who want to know; never nil
 	Redact *redact.Rules // what is not shown, and where no probe goes; nil: the default rules
+	Target string        // its name, for the list of probes
+	Owner  string        // who asks, likewise
+	Direct bool          // hold the probes in this process, not in the daemon
+}
+
+// Owner knows the probes that all commands and editors of this user have put
+// in; *daemon.Client does.
+type Owner interface {
+	List(context.Context) ([]daemon.Entry, error)
+	Remove(ctx context.Context, names []string) (int, error)
 }
 
 // App is the program: what it stands on, replaceable in tests.
@@ -48,8 +59,10 @@ type App struct {
 	Open   func(ctx context.Context, pid int, opt Options) (Prober, error)
 	// Examine opens the build in a file; nil: nothing can be examined.
 	Examine func(path string) (Examiner, error)
-	Guard   func(args []string) error // the hidden command that removes a dead tool's probes; may be nil
-	DAP     *dap.Adapter              // for editors; may be nil
+	Guard   func(args []string) error   // the hidden command that removes a dead tool's probes; may be nil
+	DAP     *dap.Adapter                // for editors; may be nil
+	Owner   Owner                       // may be nil
+	Daemon  func(context.Context) error // the hidden command that owns the probes; may be nil
 }
 
 // New returns the program on this machine's streams and processes.

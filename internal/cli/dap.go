@@ -43,7 +43,7 @@ const dapExample = `  sidelight dap
 
 func (a *App) dapCmd() *cobra.Command {
 	var listen string
-	var verbose bool
+	var verbose, direct bool
 	cmd := &cobra.Command{
 		Use:     "dap",
 		Short:   "Serve an editor as its debug adapter",
@@ -56,6 +56,7 @@ func (a *App) dapCmd() *cobra.Command {
 			}
 			adapter := *a.DAP
 			adapter.Host, adapter.Log, adapter.Where = a.Host, a.logger(verbose), a.whereText
+			adapter.Direct = direct
 			ctx, stop := endBySignal(cmd.Context())
 			defer stop()
 			if listen != "" {
@@ -69,6 +70,7 @@ func (a *App) dapCmd() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&listen, "listen", "", "wait for editors at this loopback `ADDRESS`, such as 127.0.0.1:4711, instead of standard input")
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "say on standard error what is done to the target")
+	addDirect(cmd, &direct)
 	_ = cmd.RegisterFlagCompletionFunc("listen", cobra.NoFileCompletions)
 	return cmd
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -69,16 +70,30 @@ type sessionFlags struct {
 	budget  budget
 	redact  string
 	verbose bool
+	direct  bool   // without the daemon
+	command string // for the list of probes
 }
 
 func (f *sessionFlags) add(cmd *cobra.Command) {
-	f.output, f.budget = outputText, defaultBudget
+	f.output, f.budget, f.command = outputText, defaultBudget, cmd.Name()
 	addOutput(cmd, &f.output)
 	cmd.Flags().Var(&f.budget, "budget", "what all probes of the target may take of one core, in `PERCENT`; 0: no limit")
 	cmd.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "say on standard error what is done to the target")
 	cmd.Flags().StringVar(&f.redact, "redact", "", "more rules for what is never shown, from this YAML `FILE` (docs/redaction.md)")
 	_ = cmd.MarkFlagFilename("redact", "yaml", "yml")
+	addDirect(cmd, &f.direct)
 	_ = cmd.RegisterFlagCompletionFunc("budget", cobra.NoFileCompletions)
+}
+
+// noDaemon in the environment is --no-daemon for every command.
+const noDaemon = "SIDELIGHT_NO_DAEMON"
+
+func addDirect(cmd *cobra.Command, direct *bool) {
+	cmd.Flags().BoolVar(direct, "no-daemon", os.Getenv(noDaemon) != "" && os.Getenv(noDaemon) != "0",
+		"hold the probes in this process alone, unknown to \"sidelight probes\" (also by "+noDaemon+"=1)")
+	if f := cmd.Flags().Lookup("no-daemon"); f != nil {
+		f.DefValue = "false"
+	}
 }
 
 func addOutput(cmd *cobra.Command, output *string) {

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/sidelight-dev/sidelight/internal/target"
 )
 
 const rootLong = `Sidelight puts logs, snapshots and counters into Go processes that are already
@@ -75,9 +77,11 @@ func (a *App) root() *cobra.Command {
 		cmd.GroupID = "probes"
 		root.AddCommand(cmd)
 	}
-	editors := a.dapCmd()
-	editors.GroupID = "probes"
-	root.AddCommand(editors)
+	for _, cmd := range []*cobra.Command{a.dapCmd(), a.probesCmd(), a.rmCmd()} {
+		cmd.GroupID = "probes"
+		root.AddCommand(cmd)
+	}
+	root.AddCommand(a.daemonCmd())
 	ver := a.versionCmd()
 	ver.GroupID = "other"
 	root.AddCommand(ver, a.guardCmd(), demoServiceCmd())
@@ -146,7 +150,7 @@ func version() string {
 const guardCommand = "guard"
 
 // guardName tells guards from tools in a list of processes.
-const guardName = "sidelight-guard"
+const guardName = target.GuardName
 
 // guardCmd is the small process that takes probes out where the tool that put
 // them in was killed. People have no use for it.

@@ -55,7 +55,8 @@ func (a *App) session(ctx context.Context, p target.Process, specs []probe.Spec,
 	if err != nil {
 		return err
 	}
-	prober, err := a.Open(ctx, p.PID, Options{Budget: float64(f.budget), Log: a.logger(f.verbose), Redact: rules})
+	prober, err := a.Open(ctx, p.PID, Options{Budget: float64(f.budget), Log: a.logger(f.verbose), Redact: rules,
+		Target: p.Name, Owner: "sidelight " + f.command, Direct: f.direct})
 	if err != nil {
 		return err
 	}

@@ -66,6 +66,9 @@ type Options struct {
 	Budget float64 // share of one core that all probes together may take
 	Log    *slog.Logger
 	Redact *redact.Rules
+	Target string // the name of the process, for the list of probes
+	Owner  string // the editor, likewise
+	Direct bool   // hold the probes in this process, not in the daemon
 }
 
 // Host finds processes; *target.Host does.
@@ -82,6 +85,7 @@ type Adapter struct {
 	Sources Sources // nil: what is on disk under the build's own path
 	Where   func(ctx context.Context, pid int, location string) (string, error)
 	Log     *slog.Logger // nil: nowhere
+	Direct  bool         // work without the daemon
 }
 
 // Serve speaks with one client until it disconnects or goes away. All its

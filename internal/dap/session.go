@@ -2,6 +2,7 @@ package dap
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -273,6 +274,11 @@ func (s *session) tell(name string, body any) {
 // note shows a line in the editor's console.
 func (s *session) note(category, text string) {
 	s.tell("output", godap.OutputEventBody{Category: category, Output: text + "\n"})
+}
+
+// editor is what the client calls itself.
+func (s *session) editor() string {
+	return cmp.Or(s.client.ClientName, s.client.ClientID, "an editor")
 }
 
 func (s *session) nothing(_ context.Context, r request) { s.answer(r, nil) }

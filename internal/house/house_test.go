@@ -83,9 +83,10 @@ var rooms = map[string][]string{
 	"demo":      {"demo/shop", "probe", "sink", "target"},
 	"demo/shop": {},
 	"picture":   {},
+	"daemon":    {"probe", "redact"},
 	"dap":       {"probe", "redact", "target"},
-	"cli":       {"cache", "dap", "demo", "engine", "probe", "redact", "saved", "sink", "target", "view"},
-	"sidelight": {"cache", "cli", "dap", "engine"},
+	"cli":       {"cache", "daemon", "dap", "demo", "engine", "probe", "redact", "saved", "sink", "target", "view"},
+	"sidelight": {"cache", "cli", "daemon", "dap", "engine"},
 	"bench":     {"engine", "probe", "testprog"},
 }
 

@@ -112,7 +112,7 @@ func object(e probe.Event) any {
 		return measured(e)
 	case *probe.End:
 		return endObject{"end", e.Probe, e.Location, e.Reason, e.Hits, e.Emitted, e.Suppressed,
-			e.Dropped, e.ConditionErrors, tenth(e.CostNS), micros(e.Pause)}
+			e.Dropped, e.ConditionErrors, Tenth(e.CostNS), micros(e.Pause)}
 	}
 	panic("sink: an event without a form in the output contract")
 }
@@ -129,8 +129,8 @@ func reports(in []probe.Report) []probe.Report {
 	return out
 }
 
-// tenth rounds a cost to what its sampling can tell. JSON knows no NaN.
-func tenth(ns float64) float64 {
+// Tenth rounds a cost to what its sampling can tell. JSON knows no NaN.
+func Tenth(ns float64) float64 {
 	if math.IsNaN(ns) || math.IsInf(ns, 0) {
 		return 0
 	}

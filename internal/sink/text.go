@@ -184,7 +184,7 @@ func Accounting(e *probe.End) string {
 	if e.ConditionErrors > 0 {
 		parts = append(parts, Number(e.ConditionErrors)+" condition errors")
 	}
-	if c := tenth(e.CostNS); c > 0 {
+	if c := Tenth(e.CostNS); c > 0 {
 		parts = append(parts, fmt.Sprintf("%.1f ns each", c))
 	}
 	return strings.Join(append(parts, "longest pause "+Pause(e.Pause)), "; ")

@@ -70,13 +70,24 @@ func (h *Host) List(all bool) ([]Process, error) {
 			continue
 		}
 		p, err := h.Inspect(pid)
-		if err != nil || (!all && !p.IsGo()) {
+		if err != nil || (!all && (!p.IsGo() || p.helper())) {
 			continue
 		}
 		list = append(list, p)
 	}
 	slices.SortFunc(list, func(a, b Process) int { return a.PID - b.PID })
 	return list, nil
+}
+
+// Names that this program's helpers give themselves.
+const (
+	GuardName  = "sidelight-guard" // takes probes out when a tool was killed
+	DaemonName = "sidelight-owner" // holds the probes of a user
+)
+
+// helper says whether a process only serves other commands of this program.
+func (p *Process) helper() bool {
+	return slices.Contains(p.aliases, GuardName) || slices.Contains(p.aliases, DaemonName)
 }
 
 // Inspect returns what can be known of one process. The error is a
