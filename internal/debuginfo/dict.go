@@ -2,6 +2,7 @@ package debuginfo
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/sidelight-dev/sidelight/internal/program"
@@ -87,12 +88,12 @@ func (b *Build) DictType(function string, index int, shape *program.Type) *progr
 }
 
 // DictTypeAt is the type that word index of the dictionary at a linked address
-// names; nil if there is none.
-func (b *Build) DictTypeAt(dict uint64, index int) *program.Type {
+// names for a shape; nil if there is none.
+func (b *Build) DictTypeAt(dict uint64, index int, shape *program.Type) *program.Type {
 	for _, all := range b.dictionaries() {
-		for _, at := range all {
-			if at == dict {
-				return b.dictWord(at, index)
+		if slices.Contains(all, dict) {
+			if t := b.dictWord(dict, index); sameShape(t, shape, 0) {
+				return t
 			}
 		}
 	}

@@ -74,6 +74,52 @@ func TestSnapshotsOfEveryKindOfValue(t *testing.T) {
 	}
 }
 
+// TestSnapshotsOfGenerics: one piece of code serves several types of a shape, and
+// each snapshot tells which.
+func TestSnapshotsOfGenerics(t *testing.T) {
+	for _, o := range []testprog.Options{{}, {Toolchain: testprog.Toolchains[0]}, {PIE: true}, {GCFlags: "-N -l"}} {
+		t.Run(o.String(), func(t *testing.T) {
+			c := startValues(t, testprog.Dir(t, valuesDir, o))
+			ob := observe(t, c, probe.Spec{Kind: probe.Snapshot, At: valueLine(t, "generic"), Limit: 9})
+			select {
+			case <-ob.done:
+			case <-time.After(20 * time.Second):
+			}
+			ob.end()
+			seen := map[string]int{}
+			for _, e := range ob.events {
+				m, ok := e.(*probe.Moment)
+				if !ok {
+					continue
+				}
+				text := ""
+				for _, v := range m.Frames[0].Variables {
+					if v.Name == "x" || v.Name == "list" || v.Name == "p" {
+						text += v.Name + " " + v.Value.Type + " " + v.Value.String() + "; "
+					}
+				}
+				seen[text]++
+			}
+			for _, want := range []string{
+				`x main.Level 1; list []main.Level [2]; p main.Pair[string,main.Level] {Key:"p" Val:3}; `,
+				`x main.Tiny 9; list []main.Tiny [8]; p main.Pair[string,main.Tiny] {Key:"t" Val:7}; `,
+				`x string s; list []string ["t"]; p main.Pair[string,string] `, // of which the compiler keeps only some
+			} {
+				found := false
+				for text := range seen {
+					found = found || strings.HasPrefix(text, want)
+				}
+				if !found {
+					t.Errorf("not seen: %s", want)
+				}
+			}
+			if t.Failed() {
+				t.Logf("%v", seen)
+			}
+		})
+	}
+}
+
 func startValues(t *testing.T, path string) *child {
 	t.Helper()
 	return startTargetArgs(t, path, "loop")

@@ -71,7 +71,7 @@ var rooms = map[string][]string{
 	"redact":    {"probe", "program"},
 	"image":     {"program", "ring"},
 	"value":     {"image", "probe", "program", "ring"},
-	"moment":    {"debuginfo", "image", "probe", "program", "value"},
+	"moment":    {"amd64", "debuginfo", "image", "probe", "program", "value"},
 	"decode":    {"image", "moment", "probe", "program", "redact", "ring"},
 	"inject":    {"amd64", "jit", "ring"},
 	"engine":    {"amd64", "cache", "clock", "compile", "debuginfo", "decode", "expr", "inject", "jit", "locate", "moment", "patch", "probe", "program", "redact", "ring"},

@@ -26,13 +26,15 @@ type Reader struct {
 	slide  uint64
 	late   func(addr uint64, n int64) []byte
 	listed map[*program.Image]map[uint64]bool
+	spills map[*debuginfo.Func][]store
 }
 
 // New makes a reader for a process that runs a build, its addresses slide above
 // the linked ones. late reads the process's memory as it is now; nil: nothing is
 // read after the hit.
 func New(b *debuginfo.Build, slide uint64, late func(addr uint64, n int64) []byte) *Reader {
-	return &Reader{b: b, slide: slide, late: late, listed: map[*program.Image]map[uint64]bool{}}
+	return &Reader{b: b, slide: slide, late: late, listed: map[*program.Image]map[uint64]bool{},
+		spills: map[*debuginfo.Func][]store{}}
 }
 
 // Hit is a hit of a snapshot as it was recorded.

@@ -125,7 +125,7 @@ func (w *walker) frames(p physical) bool {
 			if p.site && i == from {
 				s := w.h.Site
 				f.File, f.Line = s.File, s.Line
-				f.Variables = w.siteVariables()
+				f.Variables = w.siteVariables(p)
 			} else {
 				f.Variables = w.outerVariables(p, name, line)
 			}

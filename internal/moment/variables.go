@@ -3,7 +3,6 @@ package moment
 import (
 	"encoding/binary"
 	"reflect"
-	"strings"
 
 	"github.com/sidelight-dev/sidelight/internal/debuginfo"
 	"github.com/sidelight-dev/sidelight/internal/probe"
@@ -26,14 +25,14 @@ type placer struct {
 	regs bool // the registers are those of this frame
 }
 
-func (w *walker) siteVariables() []probe.Variable {
+func (w *walker) siteVariables(p physical) []probe.Variable {
 	s := w.h.Site
 	cfa, _ := w.h.Image.Reg(s.CFA.Reg)
 	pl := placer{w: w, cfa: cfa + uint64(s.CFA.Offset), regs: true}
 	var out []probe.Variable
 	for i := range s.Vars {
 		v := &s.Vars[i]
-		t := w.trueType(s, v.Dict, v.Type, s.Function)
+		t := w.trueType(p, v.Dict, v.Type, s.Function)
 		out = append(out, probe.Variable{Name: v.Name, Role: probe.Role(v.Role), Value: pl.read(v, t, value.Exact)})
 	}
 	return out
@@ -65,7 +64,8 @@ func (w *walker) outerVariables(p physical, function string, line int) []probe.V
 			params++
 		}
 		at := variable(v, p.at)
-		t := w.trueType(nil, v.Dict, v.Type, function)
+		at.Pieces = w.r.saved(v, p, at.Pieces)
+		t := w.trueType(p, v.Dict, v.Type, function)
 		out = append(out, probe.Variable{Name: v.Name, Role: probe.Role(role), Value: pl.read(&at, t, value.Outer)})
 	}
 	return out
@@ -232,16 +232,4 @@ func (pl placer) piece(p program.Piece) (b []byte, why string) {
 		return pl.w.h.Slot(int(p.Off))
 	}
 	return nil, whyMissing
-}
-
-// trueType is the type of a variable of a generic function: its own, or what the
-// dictionary says.
-func (w *walker) trueType(_ *program.Site, dict int, t *program.Type, function string) *program.Type {
-	if dict == 0 || t == nil || !strings.Contains(t.Name, "go.shape.") {
-		return t
-	}
-	if u := w.r.b.DictType(function, dict-1, t); u != nil {
-		return u
-	}
-	return t
 }

@@ -226,7 +226,7 @@ func (r *Reader) array(t *program.Type, p Place) probe.Value {
 // digits shows arrays of bytes that are identifiers and sums by their size as
 // people write them.
 func (r *Reader) digits(t *program.Type, p Place) (probe.Value, bool) {
-	if t.Len != 16 && t.Len != 20 && t.Len != 32 && t.Len != 64 {
+	if !(t.Len == 8 && t.Typed) && t.Len != 16 && t.Len != 20 && t.Len != 32 && t.Len != 64 {
 		return probe.Value{}, false
 	}
 	b, late, why := r.load(p, t.Len)

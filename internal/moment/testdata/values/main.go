@@ -30,6 +30,7 @@ type (
 	UUID    [16]byte
 	Sum     [32]byte
 	Level   int8
+	Tiny    int8
 	Fn      func(int) int
 	Table   map[string]int
 )
@@ -380,6 +381,9 @@ func main() {
 		loop()
 	}
 	runtime.LockOSThread()
+	if len(os.Args) > 5 { // another type of the same shape
+		Generic(Tiny(5), nil, nil)
+	}
 	fmt.Println(helper(6, 7))
 }
 
@@ -399,6 +403,7 @@ func loop() {
 		everything(&VOrder, VMapHuge, VLong, VList, VCycle)
 		generic(Level(1), []Level{2}, Pair[string, Level]{"p", 3})
 		generic("s", []string{"t"}, Pair[string, string]{"q", "r"})
+		generic(Tiny(9), []Tiny{8}, Pair[string, Tiny]{"t", 7})
 		time.Sleep(time.Millisecond)
 	}
 }
