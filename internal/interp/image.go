@@ -299,7 +299,7 @@ func (m *image) function(w uint64, free bool, depth int) {
 	d, known := m.dynamic[code]
 	switch {
 	case !known:
-		m.enqueue(w, 0, 8, free, depth)
+		m.enqueue(w, 0, program.ClosureBytes, free, depth)
 	case d.Kind == program.RefPointer:
 		m.enqueue(w, d.Elem, 1, free || d.Free, depth)
 	}

@@ -323,7 +323,7 @@ func (im *imager) function(f *following) {
 	a.Ret()
 	a.Bind(unknown)
 	a.OpImm(amd64.AND, rWhat, whatFree, 4) // bytes
-	a.MovRI64(rCount, 8)
+	a.MovRI64(rCount, program.ClosureBytes)
 	a.Jmp(f.copy)
 }
 

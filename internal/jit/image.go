@@ -66,12 +66,20 @@ type imager struct {
 	shape shape
 	lead  int32 // bytes pushed below the frame by calls, where code is being made
 
-	out, block, epoch, tableEnd, probes       amd64.Mem
-	cut, faults, objects, refsLeft            amd64.Mem
-	want, count                               amd64.Mem
-	scan, size, bytes, last, refs, refsEnd    amd64.Mem
-	element                                   amd64.Mem
-	follow, lookup, transport, search, finish amd64.Label
+	// The frame: what the registers of the body held,
+	outAt, blockAt amd64.Mem
+	// what is counted, and why the image is not whole,
+	cut, faults, objects, refsLeft amd64.Mem
+	// what was seen: this image's epoch, the end of the table, probes left,
+	epoch, tableEnd, probes amd64.Mem
+	// the object at hand: the one behind it, its bytes if they are a part of an
+	// element, the end of its elements, the size of one, its references,
+	scan, bytes, last, size, refs, refsEnd amd64.Mem
+	// what is to be copied: bytes, elements; and a root's element.
+	want, count, element amd64.Mem
+
+	// Routines, and the place where the search ends.
+	follow, lookup, transport, finish amd64.Label
 }
 
 // image records what a snapshot copies, and gives the place of the address of
@@ -80,8 +88,7 @@ func (g *gen) image() amd64.Mem {
 	im := &imager{gen: g, img: g.env.Image, shape: newShape(g.env.Image)}
 	a := g.a
 	g.usesX = true
-	im.follow, im.lookup, im.transport = a.NewLabel(), a.NewLabel(), a.NewLabel()
-	im.search, im.finish = a.NewLabel(), a.NewLabel()
+	im.follow, im.lookup, im.transport, im.finish = a.NewLabel(), a.NewLabel(), a.NewLabel(), a.NewLabel()
 	end := g.slot()
 	mark := g.mark()
 	saved := im.claim()
@@ -96,8 +103,8 @@ func (g *gen) image() amd64.Mem {
 	for _, r := range saved {
 		g.unsave(r)
 	}
-	a.Load(g.out, im.out, 8)
-	a.Load(g.block, im.block, 8)
+	a.Load(g.out, im.outAt, 8)
+	a.Load(g.block, im.blockAt, 8)
 	g.release(mark)
 	g.cold(im.routines)
 	return end
@@ -116,15 +123,15 @@ func (im *imager) claim() []amd64.Reg {
 			saved = append(saved, r)
 		}
 	}
-	for _, m := range []*amd64.Mem{&im.out, &im.block, &im.epoch, &im.tableEnd, &im.probes, &im.cut, &im.faults, &im.objects,
+	for _, m := range []*amd64.Mem{&im.outAt, &im.blockAt, &im.epoch, &im.tableEnd, &im.probes, &im.cut, &im.faults, &im.objects,
 		&im.refsLeft, &im.want, &im.count, &im.scan, &im.size, &im.bytes, &im.last, &im.refs, &im.refsEnd, &im.element} {
 		*m = im.slot()
 	}
 	for range elementSize/8 - 1 {
 		im.slot()
 	}
-	im.a.Store(im.out, im.gen.out, 8)
-	im.a.Store(im.block, im.gen.block, 8)
+	im.a.Store(im.outAt, im.out, 8)
+	im.a.Store(im.blockAt, im.block, 8)
 	return saved
 }
 
@@ -132,12 +139,12 @@ func (im *imager) claim() []amd64.Reg {
 func (im *imager) begin() {
 	a, env := im.a, im.env
 	begun := a.NewLabel()
-	a.Load(amd64.RAX, im.block, 8)
+	a.Load(amd64.RAX, im.blockAt, 8)
 	a.Lea(amd64.RCX, amd64.AtAddr(env.Shared+uint64(env.Layout.Block(0))))
 	a.Op(amd64.SUB, amd64.RAX, amd64.RCX, 8)
 	a.ShiftImm(amd64.SHR, amd64.RAX, uint8(env.Layout.BlockShift), 8)
 	a.ImulImm(amd64.RAX, amd64.RAX, int64(env.Layout.Extra), 8)
-	a.Load(amd64.RDX, im.out, 8)
+	a.Load(amd64.RDX, im.outAt, 8)
 	a.Lea(rVisited, amd64.AtAddr(env.Shared+uint64(env.Layout.ExtraAt(0))))
 	a.Op(amd64.ADD, rVisited, amd64.RAX, 8)
 	a.Lea(amd64.RAX, amd64.At(rVisited, ring.VisitedTable+ring.VisitedLen*ring.VisitedEntry))
@@ -307,7 +314,7 @@ func (im *imager) source(src program.Source, next amd64.Label) {
 		a.Load(amd64.RAX, amd64.At(amd64.RSP, im.frame+int32(src.Off)), 8)
 		return
 	}
-	a.Load(amd64.RDI, im.out, 8)
+	a.Load(amd64.RDI, im.outAt, 8)
 	off := im.rec.tail + ring.ImageHeader + ring.ObjectHeader
 	if src.Base == program.BaseSlot {
 		a.OpMemImm(amd64.CMP, amd64.At(amd64.RDI, im.rec.status+int32(src.Slot)), int64(program.StatusOK), 1)
@@ -320,7 +327,7 @@ func (im *imager) source(src program.Source, next amd64.Label) {
 // complete writes the image's header.
 func (im *imager) complete() {
 	a := im.a
-	a.Load(amd64.RDI, im.out, 8)
+	a.Load(amd64.RDI, im.outAt, 8)
 	header := func(off int32) amd64.Mem { return amd64.At(amd64.RDI, im.rec.tail+off) }
 	a.MovRR(amd64.RAX, rEnd)
 	a.Op(amd64.SUB, amd64.RAX, amd64.RDI, 8)

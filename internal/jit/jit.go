@@ -11,10 +11,10 @@
 //
 // A body runs between two instructions of the program, on the goroutine's own
 // stack, and leaves every register and flag as it found them, but for those
-// that are dead there. It calls nothing, makes no system call and waits for
-// nobody. It asks first whether its probe is on and whether its tool lives; then
-// it finds the block of the P that runs it (see ring), where plain adds are
-// exact because nothing parks inside a trampoline.
+// that are dead there. It calls nothing but itself, makes no system call and
+// waits for nobody. It asks first whether its probe is on and whether its tool
+// lives; then it finds the block of the P that runs it (see ring), where plain
+// adds are exact because nothing parks inside a trampoline.
 //
 // A counter without a condition touches no stack at all. Every other body takes
 // a frame below the stack pointer; where the function's own stack check does

@@ -58,13 +58,18 @@ type Ref struct {
 
 // Dynamic is what an interface's dynamic type, or a closure's code, leads to.
 // A type that is not listed is copied as bytes, as many as the runtime's type
-// says (its first word), and of an unlisted closure only the first word.
+// says (its first word), and of an unlisted closure the first ClosureBytes.
 type Dynamic struct {
 	Key  uint64  // linked address of the runtime's *_type, or of the code
 	Kind RefKind // of the data word, taken as a reference: RefPointer to Elem for values kept indirectly, pointers, maps and channels; RefFunc for functions; RefNone: not followed. Of a closure: RefPointer or RefNone
 	Elem int
 	Free bool
 }
+
+// ClosureBytes is how much is copied of a closure of which nothing is known: its
+// code and what it may have captured. What it captured is as large as the code
+// says, so there may be something else in these bytes, or behind them.
+const ClosureBytes = 64
 
 // Base says what the offset of a Source counts from.
 type Base uint8
