@@ -118,6 +118,10 @@ func (w *writer) value(v probe.Value, depth int) {
 		})
 		w.WriteString(rest(len(v.Entries), v))
 	case probe.String:
+		if len(v.Data) == 0 && v.Truncated { // such as the keys of a map beyond a bound
+			w.WriteString(fmt.Sprintf("<%s bytes, not taken>", number(v.Len)))
+			return
+		}
 		w.WriteString(quoted(v, w.room))
 	case probe.Pointer:
 		if len(v.Elems) == 1 {

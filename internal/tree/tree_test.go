@@ -27,6 +27,21 @@ func TestShort(t *testing.T) {
 	}
 }
 
+func TestKeys(t *testing.T) {
+	str := func(s string, whole int64) probe.Value {
+		return probe.Value{Shape: probe.String, Type: "string", Data: []byte(s), Len: whole, Truncated: whole > int64(len(s))}
+	}
+	point := probe.Value{Shape: probe.Struct, Fields: []probe.NamedValue{{Name: "X", Value: probe.Value{Shape: probe.Int, Int: 1}}}}
+	v := probe.Value{Shape: probe.Map, Len: 4, Entries: []probe.Entry{{Key: str("a", 1)}, {Key: str("", 1000)}, {Key: str("ab", 5)}, {Key: point}}}
+	var names []string
+	for _, n := range Of("m", v).Children {
+		names = append(names, n.Name)
+	}
+	if got, want := strings.Join(names, " "), `"a" <1,000 bytes, not taken> "ab…" {X:1}`; got != want {
+		t.Errorf("keys %s, want %s", got, want)
+	}
+}
+
 // A row is never wider than its room, says where it was cut, and is never cut
 // without need.
 func TestRowKeepsToItsRoom(t *testing.T) {
