@@ -127,6 +127,7 @@ func (im *Images) Finish() {
 // within is the describer of the image within some bounds.
 func (im *Images) within(b probe.Bounds, g int64) *describer {
 	b = b.WithDefaults()
+	b.Depth = min(b.Depth, maxDepth)
 	if im.known[b] == nil {
 		im.known[b] = newDescriber(im.b, newImage(b, g))
 	}

@@ -13,6 +13,7 @@ import (
 
 // Bounds of what a snapshot copies besides those that a person may set.
 const (
+	maxDepth   = 1000
 	maxObject  = 4 << 10 // bytes of one object
 	frameBytes = 1 << 10 // bytes of stack for each frame that is wanted
 	minStack   = 4 << 10

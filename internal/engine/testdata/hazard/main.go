@@ -42,6 +42,8 @@ var scenarios = map[string]func(n int) int{
 	// sched.go
 	"spinners": spinners, "spinon": spinOn, "mixers": mixers, "ticks": ticks, "collect": collect, "locked": lockedThreads,
 	"procs": procs, "births": births, "deep": deeps, "profile": profiles, "stacks": stacks,
+	// moment.go
+	"cyclic": cyclic, "corrupt": corrupt, "freed": freed, "written": written, "huge": huge, "crowd": crowd, "receivers": nilReceivers,
 	// system.go
 	"fork": forks, "clone": clones, "exec": execSelf, "restarts": restarts, "signals": signals, "heard": heard, "endstorm": endStorm,
 }
