@@ -92,16 +92,9 @@ func (b *Build) attach() {
 			l.kept = func() (string, bool) { return b.cached.block(block) }
 		}
 	}
-	b.prefetch()
-}
-
-// prefetch reads the sections that every question needs at the same time.
-func (b *Build) prefetch() {
-	for _, name := range []string{"info", "line", "loclists"} {
-		if l := b.debug[name]; l != nil {
-			go func() { _, _ = l.read() }() // who needs it asks again, and has the error
-		}
-	}
+	// Every question needs .debug_info; its checksum is made while the functions
+	// are read. Who needs it asks again, and has the error.
+	go func() { _, _ = b.debug["info"].read() }()
 }
 
 // block reads a block as text, which is what sections are.

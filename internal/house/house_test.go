@@ -88,6 +88,7 @@ var rooms = map[string][]string{
 	"cli":       {"cache", "daemon", "dap", "demo", "engine", "probe", "redact", "saved", "sink", "target", "view"},
 	"sidelight": {"cache", "cli", "daemon", "dap", "engine"},
 	"bench":     {"engine", "probe", "testprog"},
+	"where":     {"engine", "probe"},
 }
 
 func TestRoomsImportOnlyWhatStandsBeforeThem(t *testing.T) {

@@ -53,10 +53,10 @@ func (p *pattern) match(name string) (rank int, ok bool) {
 	case p.fuzzy:
 		return p.matchLetters(name)
 	}
-	i := strings.LastIndex(name, p.text)
-	if i < 0 {
+	if !strings.Contains(name, p.text) { // quicker than LastIndex, and mostly so
 		return 0, false
 	}
+	i := strings.LastIndex(name, p.text)
 	return rankAt(name, i, i+len(p.text)), true
 }
 
