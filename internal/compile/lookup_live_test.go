@@ -39,6 +39,13 @@ var lookups = [][2]string{
 	{`anyLevel.(level)`, "-3"}, {`anySlice.([]int)[1]`, "5"}, {`anySlice.([]int)`, "[4 5]"}, {`anyMap.(map[string]int)["b"]`, "2"}, {`anyLarge.(large).N`, "3"}, {`is(anyInt, int)`, "true"}, {`is(anyInt, string)`, "false"},
 	{`is(anyPointer, *person) && anyPointer.(*person).Age == 42`, "true"},
 
+	{`errPath`, "open /does/not/exist: no such file or directory"}, {`errOther`, `strconv.Atoi: parsing "x1": invalid syntax`}, {`errNil`, "nil"},
+	{`errDeadline`, "context deadline exceeded"}, {`errCanceled`, "context canceled"}, {`errErrno`, "no such file or directory"},
+	{`errDial`, "dial tcp 127.0.0.1:PORT: connect: connection refused"}, {`errURL`, `parse "http://[::1": missing ']' in host`},
+	{`errJSON`, "unexpected end of JSON input"}, {`errDNS`, "lookup x.example on 127.0.0.1:53: no such host"}, {`errAddr`, "address a: missing port in address"},
+	{`errLink`, "rename /does/not/exist /tmp/x: no such file or directory"}, {`errWrapped`, "while opening: open /does/not/exist: no such file or directory"},
+	{`errGet`, `Get "http://127.0.0.1:PORT/x": dial tcp 127.0.0.1:PORT: connect: connection refused`}, {`errConn`, "[redacted: pattern: url password]"},
+
 	{`contains(text, "users")`, "true"}, {`contains(text, "Users")`, "false"}, {`startsWith(text, "GET ")`, "true"}, {`startsWith(text, "POST")`, "false"}, {`endsWith(text, "1.1")`, "true"},
 	{`endsWith(text, "1.0")`, "false"}, {`startsWith(key, text)`, "false"}, {`startsWith(text, text)`, "true"}, {`endsWith(text, "")`, "true"}, {`contains(raw, ": o")`, "true"},
 	{`matches(text, "^GET /api/v[12]/users/\\d+ ")`, "true"}, {"matches(text, `users/\\D`)", "false"}, {`matches(text, "(?i)get")`, "true"}, {`matches(key, "^[a-c]$")`, "true"}, {`matches(key, "")`, "true"},
@@ -52,19 +59,27 @@ func TestLookupsLive(t *testing.T) {
 		t.Run("go"+strings.TrimPrefix(toolchain, "go"), func(t *testing.T) {
 			var specs []probe.Spec
 			for i, c := range lookups {
-				if i%8 == 0 {
+				if i%8 == 0 || strings.HasPrefix(c[0], "err") {
 					specs = append(specs, probe.Spec{ID: fmt.Sprintf("p%d", len(specs)), Kind: probe.Log, At: "main.tick", For: time.Minute, Limit: 1})
 				}
 				specs[len(specs)-1].Message += "{" + c[0] + "} "
 			}
-			got := map[string]string{}
+			got, port := map[string]string{}, ""
+			specs = append(specs, probe.Spec{ID: "port", Kind: probe.Log, At: "main.tick", For: time.Minute, Limit: 1, Message: "{port} {errOwn} {errLong}"})
 			ask(t, testprog.Options{Toolchain: toolchain}, specs, func(h *probe.Hit) {
 				for _, v := range h.Values {
 					got[v.Name] = v.Value.String()
 				}
 			})
+			port = got["port"]
+			if own := got["errOwn"]; !strings.HasPrefix(own, "*main.failure(0x") {
+				t.Errorf("an error of a type that nobody knows: %s", own)
+			}
+			if long := got["errLong"]; !strings.Contains(long, `xxx"… (349 bytes)`) {
+				t.Errorf("an error that is too long: %s", long)
+			}
 			for _, c := range lookups {
-				if got[c[0]] != c[1] {
+				if c[1] = strings.ReplaceAll(c[1], "PORT", port); got[c[0]] != c[1] {
 					t.Errorf("%s: got %s, want %s", c[0], got[c[0]], c[1])
 				}
 			}

@@ -69,6 +69,11 @@ const (
 	ifaceData
 	ifaceBlock
 	ifaceText
+	ifaceText2
+	ifaceText3
+	ifaceWrapped
+	ifaceSource
+	ifaceAddr
 )
 
 // iface is an interface: its dynamic type, and its value if that is a scalar, a
@@ -101,6 +106,7 @@ func (b *builder) iface(s *program.Shape) probe.Value {
 		}
 		v.Elems = []probe.Value{e}
 	}
+	v.Text = b.message(t, s.Fields, v)
 	return v
 }
 
@@ -115,7 +121,7 @@ func (b *builder) runtimeType(at uint64) *program.Type {
 // dynamic is the value of dynamic type t in an interface; ok is false if it is
 // none that fits into a log.
 func (b *builder) dynamic(t *program.Type, parts []program.Shape) (v probe.Value, ok bool) {
-	if len(parts) > ifaceText {
+	if len(parts) > ifaceText && (t.Kind == reflect.String || len(parts) <= ifaceText2 || beginsWithText(t)) {
 		text := b.text(&program.Shape{Type: t, Slot: parts[ifaceText].Slot})
 		if text.Shape == probe.String || t.Kind == reflect.String {
 			return text, true

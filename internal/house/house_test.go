@@ -72,7 +72,7 @@ var rooms = map[string][]string{
 	"image":     {"program", "ring"},
 	"value":     {"image", "probe", "program", "ring"},
 	"moment":    {"amd64", "debuginfo", "image", "probe", "program", "value"},
-	"decode":    {"image", "moment", "probe", "program", "redact", "ring"},
+	"decode":    {"image", "moment", "probe", "program", "redact", "ring", "value"},
 	"inject":    {"amd64", "jit", "ring"},
 	"engine":    {"amd64", "cache", "clock", "compile", "debuginfo", "decode", "expr", "inject", "jit", "locate", "moment", "patch", "probe", "program", "redact", "ring"},
 	"target":    {"debuginfo", "probe"},

@@ -125,7 +125,10 @@ func (v Value) appendList(b []byte) []byte {
 
 func (v Value) appendInterface(b []byte) []byte {
 	b = appendText(append(b, `{"type":`...), v.Type)
-	if len(v.Elems) == 1 {
+	switch {
+	case v.Text != "":
+		b = appendText(append(b, `,"value":`...), v.Text)
+	case len(v.Elems) == 1:
 		b = v.Elems[0].AppendJSON(append(b, `,"value":`...))
 	}
 	return append(b, '}')

@@ -13,11 +13,14 @@ import (
 )
 
 // String is the value as a message shows it: as Go's %+v does, but strings
-// within others are quoted, and no byte of the target can control a terminal.
+// within others are quoted, an error is what it says, and no byte of the target can control a terminal.
 func (v Value) String() string {
 	text := v.inner()
-	if v.Shape == String {
+	switch {
+	case v.Shape == String:
 		text = v.stringText(false)
+	case v.Shape == Interface && v.Text != "":
+		text = Escape(v.Text)
 	}
 	if v.Late || v.Shape == Pointer && len(v.Elems) == 1 && v.Elems[0].Late {
 		text += " (late)"
@@ -163,6 +166,9 @@ func (v Value) listText() string {
 }
 
 func (v Value) interfaceText() string {
+	if v.Text != "" && (len(v.Elems) == 0 || len(v.Elems[0].Elems)+len(v.Elems[0].Fields) == 0) {
+		return Escape(v.Type) + `("` + strings.ReplaceAll(Escape(v.Text), `"`, `\"`) + `")`
+	}
 	if len(v.Elems) != 1 {
 		return Escape(v.Type)
 	}

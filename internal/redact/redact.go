@@ -152,6 +152,9 @@ func (r *Rules) walk(v probe.Value) probe.Value {
 	case probe.Map:
 		v.Entries = r.entries(v.Entries)
 	case probe.Interface, probe.Pointer, probe.Chan, probe.Func:
+		if rule, ok := r.match([]byte(v.Text)); ok && v.Shape == probe.Interface {
+			return redacted(v, byPattern+rule)
+		}
 		v.Elems, v.Fields = r.each(v.Elems), r.fields(v.Fields)
 	}
 	return v

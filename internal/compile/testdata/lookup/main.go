@@ -3,12 +3,18 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -63,7 +69,40 @@ var (
 	text, raw, long                                                                            = "GET /api/v1/users/42 HTTP/1.1", []byte("body: ok"), strings.Repeat("x", 5000) + "y"
 )
 
+type failure struct{ Code int }
+
+func (f *failure) Error() string { return fmt.Sprint("failure ", f.Code) }
+
+var (
+	errDeadline, errCanceled, errErrno       error = context.DeadlineExceeded, context.Canceled, syscall.ENOENT
+	errDial, errURL, errJSON, errOwn, errGet error
+	errDNS                                   error = &net.DNSError{Err: "no such host", Name: "x.example", Server: "127.0.0.1:53"}
+	errAddr                                  error = &net.AddrError{Err: "missing port in address", Addr: "a"}
+	errLink, errWrapped, errConn, errLong    error
+)
+
+func errorsToo() {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	port = l.Addr().(*net.TCPAddr).Port
+	l.Close()
+	_, errDial = net.Dial("tcp", fmt.Sprint("127.0.0.1:", port))
+	_, errURL = url.Parse("http://[::1")
+	errJSON = json.Unmarshal([]byte("{"), &small)
+	errOwn = &failure{7}
+	_, errGet = http.Get(fmt.Sprint("http://127.0.0.1:", port, "/x"))
+	errLink = os.Rename("/does/not/exist", "/tmp/x")
+	errWrapped = fmt.Errorf("while opening: %w", errPath)
+	errConn = errors.New("cannot connect to postgres://app:hunter2@db/app")
+	errLong = fmt.Errorf("%s: %w", strings.Repeat("x", 300), errPath)
+}
+
+var port int
+
 func fill() {
+	defer errorsToo()
 	for i := range 1000 {
 		many[fmt.Sprint("key", i)] = i
 	}
@@ -95,7 +134,7 @@ func main() {
 	var p *fs.PathError
 	fmt.Println(len(small), len(byInt), len(byByte), len(byBool), len(byLevel), len(byArray), len(byPoint), len(byPointer), len(structs), len(larges),
 		len(sets), len(nested), len(header), len(empty), len(none), len(fractions), key, missing, seven, triple, spot, errors.As(errPath, &p), errNil,
-		anyInt, anyString, anyPerson, anyPointer, anyWrapped, anyLevel, anySlice, anyMap, anyLarge, wrapped, text, raw, long[:1], errOther)
+		anyInt, anyString, anyPerson, anyPointer, anyWrapped, anyLevel, anySlice, anyMap, anyLarge, wrapped, text, raw, long[:1], errOther, errDeadline, errCanceled, errErrno, errDial, errURL, errJSON, errOwn, errDNS, errAddr, errLink, errWrapped, errConn, errLong, errGet)
 	for {
 		tick()
 	}

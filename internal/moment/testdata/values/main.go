@@ -149,10 +149,10 @@ var (
 	VShape      Shape                                                                          = Square{2.5}                                                // want: main.Square{Side:2.5}
 	VShapePtr   Shape                                                                          = &Wide{1, 2, 3, 4, 5}                                       // want: *main.Wide(&{A:1 B:2 C:3 D:4 E:5})
 	VShapeOne   Shape                                                                          = Single{&Base{9, "s"}}                                      // want: main.Single{P:&{ID:9 Name:"s"}}
-	VErr                                                                                       = errors.New("boom")                                         // want: *errors.errorString(&{s:"boom"})
-	VWrapped                                                                                   = fmt.Errorf("outer: %w", fmt.Errorf("inner: %w", VErr))     // want: *fmt.wrapError(&{msg:"outer: inner: boom" err:*fmt.wrapError(&{msg:"inner: boom" err:*errors.errorString(&{s:"boom"})})})
+	VErr                                                                                       = errors.New("boom")                                         // want: boom
+	VWrapped                                                                                   = fmt.Errorf("outer: %w", fmt.Errorf("inner: %w", VErr))     // want: outer: inner: boom
 	VJoined                                                                                    = errors.Join(VErr, &MyErr{5})                               // want: *errors.joinError(&{errs:[*errors.errorString(&{s:"boom"}) *main.MyErr(&{Code:5})]})
-	VPathErr    error                                                                          = &fs.PathError{Op: "open", Path: "/x", Err: syscall.ENOENT} // want: *io/fs.PathError(&{Op:"open" Path:"/x" Err:syscall.Errno(2)})
+	VPathErr    error                                                                          = &fs.PathError{Op: "open", Path: "/x", Err: syscall.ENOENT} // want: open /x: no such file or directory
 	VCodeErr    error                                                                          = Code(7)                                                    // want: main.Code(7)
 	VNilMap     map[string]int                                                                                                                              // want: nil
 	VNoEntries  = map[string]int{}                                                                                                                          // want: map[]
