@@ -10,9 +10,11 @@ const logLong = `Say something each time a running process passes a line or call
 
 TEMPLATE is text with expressions in braces; {{ and }} are braces themselves.
 An expression is Go's own: variables in scope at the line, package variables
-(pkg.Var), fields through pointers, indexing, slicing of strings, *p, len, cap,
-arithmetic, comparison, && || !, conversion between numbers; and $goroutine,
-$function, $line. No calls: nothing of the program is ever run or changed.
+(pkg.Var), fields through pointers, indexing, maps m[k], slicing of strings, *p,
+len, cap, x.(T), arithmetic, comparison, && || !, conversion between numbers;
+and contains, startsWith, endsWith, matches, is(x, T), $goroutine, $function,
+$line. No calls: nothing of the program is ever run or changed. Secrets are not
+shown (--redact adds rules).
 
 A mistake is explained before anything is installed. The log is removed after
 --for, after --limit emitted hits, on Ctrl-C, or with the target. What is over

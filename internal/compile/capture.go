@@ -29,6 +29,7 @@ type recorder struct {
 	bytes int64
 	nodes int // what the condition and the slots evaluate
 	limit int // slots that the value at hand may use
+	later []func()
 }
 
 // capture records one operand and returns how it is built again.

@@ -121,14 +121,6 @@ func (r *recorder) iface(t *program.Type, p place, blk *block, guard *program.No
 	if why != "" {
 		return out
 	}
-	if levels := r.room(); depth > 0 && t.Iface && levels > 0 {
-		r.limit = min(len(r.slots)+maxErrorSlots, maxSlots)
-		if at := out.Fields[1].Slot; at >= 0 {
-			typ = &program.Node{Op: program.OpSlot, Type: program.U64, Imm: int64(at)}
-		}
-		out.Fields = append(out.Fields, r.held(typ, data, guard, levels)...)
-		return out
-	}
 	for _, s := range []program.Slot{
 		{Kind: program.SlotScalar, Guard: guard, Node: data, Size: 8},
 		{Kind: program.SlotBlock, Guard: guard, Node: nonNil(data), Size: 16},
@@ -140,6 +132,9 @@ func (r *recorder) iface(t *program.Type, p place, blk *block, guard *program.No
 			break
 		}
 		out.Fields = append(out.Fields, program.Shape{Form: program.FormScalar, Type: typeUint64, Slot: slot, Slot2: -1})
+	}
+	if depth > 0 && t.Iface && len(out.Fields) == program.IfaceText+1 {
+		out.Fields = r.errorLater(out.Fields)
 	}
 	return out
 }

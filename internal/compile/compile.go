@@ -250,6 +250,7 @@ func (c *compiler) site(at locate.Site) *program.Site {
 		c.issues = issues // the values do not matter: they were looked at for mistakes only
 		return nil
 	}
+	r.finish()
 	out.Slots = r.slots
 	if c.d != nil {
 		c.image(s, at, out, c.d)

@@ -8,14 +8,19 @@ import (
 	"github.com/sidelight-dev/sidelight/internal/value"
 )
 
-// beginsWithText tells whether the text of an error is the one string in it: then
-// it is its value, too.
-func beginsWithText(t *program.Type) bool {
-	switch t.Name {
-	case "*errors.errorString", "*fmt.wrapError", "*fmt.wrapErrors":
-		return true
+// textSlot is the slot of a text that is the value of a dynamic type itself, or
+// the only one of an error; -1 if there is none.
+func textSlot(t *program.Type, parts []program.Shape) int {
+	if len(parts) > program.IfaceText && parts[program.IfaceText].Slot >= 0 {
+		return parts[program.IfaceText].Slot
 	}
-	return false
+	switch {
+	case len(parts) <= program.IfaceTexts:
+		return -1
+	case t.Kind == reflect.String, t.Name == "*errors.errorString", t.Name == "*fmt.wrapError", t.Name == "*fmt.wrapErrors":
+		return parts[program.IfaceTexts].Slot
+	}
+	return -1
 }
 
 // message is what the Error method of the dynamic type t returns, where that is
@@ -32,9 +37,9 @@ func (b *builder) message(t *program.Type, parts []program.Shape, v probe.Value)
 		switch {
 		case t.Name != "*net.OpError":
 		case field == "Source":
-			return b.address(parts, ifaceSource)
+			return b.address(parts, program.IfaceSource)
 		case field == "Addr":
-			return b.address(parts, ifaceAddr)
+			return b.address(parts, program.IfaceAddr)
 		}
 		texts := 0
 		for _, f := range t.Elem.Fields {
@@ -42,11 +47,11 @@ func (b *builder) message(t *program.Type, parts []program.Shape, v probe.Value)
 			case f.Type == nil:
 			case f.Type.Kind == reflect.String:
 				if f.Name == field {
-					return b.part(parts, ifaceText+texts)
+					return b.errorText(t, parts, texts)
 				}
 				texts++
-			case f.Name == field && f.Type.Kind == reflect.Interface && len(parts) > ifaceWrapped:
-				e := b.value(&parts[ifaceWrapped], maxDepth)
+			case f.Name == field && f.Type.Kind == reflect.Interface && len(parts) > program.IfaceWrapped:
+				e := b.value(&parts[program.IfaceWrapped], maxDepth)
 				return e.Text, e.Text != ""
 			}
 		}
@@ -55,38 +60,49 @@ func (b *builder) message(t *program.Type, parts []program.Shape, v probe.Value)
 	return text
 }
 
-// part is the text in one of an interface's slots, if it is whole.
-func (b *builder) part(parts []program.Shape, i int) (string, bool) {
-	if i > ifaceText3 || i >= len(parts) {
+// errorText is string number i of an error, if it is whole.
+func (b *builder) errorText(t *program.Type, parts []program.Shape, i int) (string, bool) {
+	if slot := textSlot(t, parts); i == 0 && slot >= 0 {
+		if text, ok := b.whole(slot); ok {
+			return text, true
+		}
+	}
+	if i += program.IfaceTexts; i >= program.IfaceWrapped || i >= len(parts) {
 		return "", false
 	}
-	v := b.text(&program.Shape{Slot: parts[i].Slot})
+	return b.whole(parts[i].Slot)
+}
+
+// whole is a text of which nothing was cut.
+func (b *builder) whole(slot int) (string, bool) {
+	v := b.text(&program.Shape{Slot: slot})
 	return string(v.Data), v.Shape == probe.String && !v.Truncated
 }
 
 // address is the text of a net.Addr; a nil one has none.
 func (b *builder) address(parts []program.Shape, i int) (string, bool) {
-	if i >= len(parts) || len(parts[i].Fields) < 4 {
+	if i >= len(parts) || len(parts[i].Fields) <= program.IfaceText {
 		return "", false
 	}
 	f := parts[i].Fields
-	if word, why := b.word(f[0].Slot, 0); why != "" || word == 0 {
+	if word, why := b.word(f[program.IfaceWord].Slot, 0); why != "" || word == 0 {
 		return "", why == ""
 	}
-	at, why := b.word(f[1].Slot, 0)
+	at, why := b.word(f[program.IfaceType].Slot, 0)
 	if why != "" {
 		return "", false
 	}
 	t := b.runtimeType(at)
-	head, whole := b.part([]program.Shape{ifaceText: {Slot: f[3].Slot}}, ifaceText)
+	head, whole := b.whole(f[program.IfaceText].Slot)
 	if t == nil || !whole {
 		return "", false
 	}
 	if t.Name == "*net.UnixAddr" {
 		return value.AddrText(t.Name, []byte(head), 0)
 	}
-	port, why1 := b.word(f[2].Slot, 24)
-	zone, why2 := b.word(f[2].Slot, 40)
+	block := f[program.IfaceBlock].Slot
+	port, why1 := b.word(block, 24)
+	zone, why2 := b.word(block, 40)
 	if why1 != "" || why2 != "" || zone != 0 {
 		return "", false
 	}

@@ -62,34 +62,20 @@ func (b *builder) function(s *program.Shape) probe.Value {
 	return v
 }
 
-// The parts of an interface's shape.
-const (
-	ifaceWord = iota
-	ifaceType
-	ifaceData
-	ifaceBlock
-	ifaceText
-	ifaceText2
-	ifaceText3
-	ifaceWrapped
-	ifaceSource
-	ifaceAddr
-)
-
 // iface is an interface: its dynamic type, and its value if that is a scalar, a
 // string, or an error that begins with its text.
 func (b *builder) iface(s *program.Shape) probe.Value {
-	if len(s.Fields) <= ifaceType {
+	if len(s.Fields) <= program.IfaceType {
 		return probe.Why(whyDamaged)
 	}
-	word, why := b.word(s.Fields[ifaceWord].Slot, s.Fields[ifaceWord].Off)
+	word, why := b.word(s.Fields[program.IfaceWord].Slot, s.Fields[program.IfaceWord].Off)
 	if why != "" {
 		return probe.Why(why)
 	}
 	if word == 0 {
 		return probe.Value{Shape: probe.Nil}
 	}
-	at, why := b.word(s.Fields[ifaceType].Slot, s.Fields[ifaceType].Off)
+	at, why := b.word(s.Fields[program.IfaceType].Slot, s.Fields[program.IfaceType].Off)
 	if why != "" {
 		return probe.Why(why)
 	}
@@ -121,19 +107,19 @@ func (b *builder) runtimeType(at uint64) *program.Type {
 // dynamic is the value of dynamic type t in an interface; ok is false if it is
 // none that fits into a log.
 func (b *builder) dynamic(t *program.Type, parts []program.Shape) (v probe.Value, ok bool) {
-	if len(parts) > ifaceText && (t.Kind == reflect.String || len(parts) <= ifaceText2 || beginsWithText(t)) {
-		text := b.text(&program.Shape{Type: t, Slot: parts[ifaceText].Slot})
+	if slot := textSlot(t, parts); slot >= 0 {
+		text := b.text(&program.Shape{Type: t, Slot: slot})
 		if text.Shape == probe.String || t.Kind == reflect.String {
 			return text, true
 		}
 	}
-	if len(parts) <= ifaceBlock {
+	if len(parts) <= program.IfaceBlock {
 		return v, false
 	}
-	block := parts[ifaceBlock].Slot
+	block := parts[program.IfaceBlock].Slot
 	switch t.Kind {
 	case reflect.Pointer, reflect.UnsafePointer, reflect.Map, reflect.Chan, reflect.Func:
-		return b.scalar(&program.Shape{Type: t, Slot: parts[ifaceData].Slot}), true
+		return b.scalar(&program.Shape{Type: t, Slot: parts[program.IfaceData].Slot}), true
 	case reflect.Slice: // its length is the second word
 		return b.slice(&program.Shape{Type: t, Slot: -1, Slot2: block, Off: 8}, maxDepth), true
 	case reflect.Struct, reflect.Array, reflect.Interface, reflect.Invalid:

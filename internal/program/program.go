@@ -108,12 +108,26 @@ type Shape struct {
 	Why    string
 	Static []byte
 
-	// Fields are a struct's fields, or a complex number's parts. An interface
-	// has up to five: its first word (0: nil), the address of its dynamic type,
-	// its data word, the first 16 bytes that the data word points to, and the
-	// string there (captured when the dynamic type is known to begin with one).
+	// Fields are a struct's fields, or a complex number's parts. Those of an
+	// interface are the parts that are named by constants below.
 	Fields []Shape
 }
+
+// The parts of an interface. Those that are not recorded have no slot, or are
+// left out at the end.
+const (
+	IfaceWord    = iota // its first word; 0: nil
+	IfaceType           // the address of its dynamic type
+	IfaceData           // its data word
+	IfaceBlock          // the first 16 bytes that the data word points to
+	IfaceText           // the string there, where the dynamic type is known to begin with one
+	IfaceTexts          // of an error that is known: its first three strings, in the order of its fields
+	_                   //
+	_                   //
+	IfaceWrapped        // the error that it wraps; FormInterface
+	IfaceSource         // of a *net.OpError, the two ends: word, type, the address's first bytes
+	IfaceAddr           // (as IfaceBlock), and its IP or name (as IfaceText)
+)
 
 // SlotKind says how a slot is laid out in a record.
 type SlotKind uint8
