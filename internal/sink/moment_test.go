@@ -173,6 +173,15 @@ func TestSharedPointerIsShownOnce(t *testing.T) {
 		var out bytes.Buffer
 		m := &probe.Moment{Frames: []probe.Frame{{Variables: []probe.Variable{
 			{Name: "a", Role: probe.RoleArgument, Value: test.first}, {Name: "b", Role: probe.RoleLocal, Value: test.second}}}}}
+		wide := *m // callers on a terminal, one after another
+		wide.Frames = append(wide.Frames, probe.Frame{Variables: m.Frames[0].Variables[:1]}, probe.Frame{Variables: m.Frames[0].Variables[:1]})
+		var rows bytes.Buffer
+		if err := NewText(&rows, TextOptions{Width: 100}).Event(&wide); err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(rows.String(), "as above"); n != test.above+2 {
+			t.Errorf("%d pointers point up, want %d:\n%s", n, test.above+2, rows.String())
+		}
 		if err := NewText(&out, TextOptions{}).Event(m); err != nil {
 			t.Fatal(err)
 		}

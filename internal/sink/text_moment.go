@@ -191,7 +191,7 @@ func (p *page) rows(nodes []tree.Node, indent, mark, lastMark string) {
 		if p.again(n) && len(n.Children) > 0 {
 			n = n.Again()
 		} else if n.At != 0 {
-			p.seen[reference{n.At, n.Type}] = n.Rows()
+			p.seen[reference{n.At, n.Type}] = max(p.seen[reference{n.At, n.Type}], n.Rows())
 		}
 		room := 0
 		if p.width > 0 {
