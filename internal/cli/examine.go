@@ -34,6 +34,7 @@ type subject struct {
 	Examiner
 	word string // the TARGET as it was typed
 	pid  int    // 0: a file
+	proc string // the process's name
 	path string // of the executable
 	file string // where it can be opened
 }
@@ -74,7 +75,7 @@ func (a *App) examineWord(word string) (*subject, error) {
 	if p.Problem != nil && !p.Problem.Refused() {
 		return nil, problem
 	}
-	s := &subject{word: word, pid: p.PID, file: fmt.Sprintf("/proc/%d/exe", p.PID)}
+	s := &subject{word: word, pid: p.PID, proc: p.Name, file: fmt.Sprintf("/proc/%d/exe", p.PID)}
 	if s.path, err = os.Readlink(s.file); err != nil {
 		s.path = p.Name
 	}
@@ -116,7 +117,7 @@ func (a *App) examineFile(path string) (*subject, error) {
 // name is the subject for a person.
 func (s *subject) name() string {
 	if s.pid != 0 {
-		return fmt.Sprintf("%s (pid %d)", s.path[strings.LastIndexByte(s.path, '/')+1:], s.pid)
+		return fmt.Sprintf("%s (pid %d)", s.proc, s.pid)
 	}
 	return s.path
 }

@@ -27,13 +27,17 @@ func (p *page) writeTo(w io.Writer) error {
 
 // table writes rows in aligned columns, all to the left, below dim headings.
 // style is given the row and column of each cell and the cell, which it may
-// colour. Columns that are empty in every row are left out.
+// colour. Columns that are empty in every row are left out. What a row has more
+// than there are headings stands below it, on a line of its own.
 func (p *page) table(headings []string, rows [][]string, style func(row, col int, s string) string) {
 	width := make([]int, len(headings))
 	used := make([]bool, len(headings))
 	for _, row := range rows {
 		for j, cell := range row {
 			row[j] = sink.Escape(cell)
+			if j >= len(headings) {
+				continue
+			}
 			used[j] = used[j] || cell != ""
 			width[j] = max(width[j], utf8.RuneCountInString(row[j]), utf8.RuneCountInString(headings[j]))
 		}
@@ -41,7 +45,7 @@ func (p *page) table(headings []string, rows [][]string, style func(row, col int
 	write := func(row []string, paint func(j int, s string) string) {
 		line, gap := "", ""
 		for j, cell := range row {
-			if !used[j] {
+			if j >= len(headings) || !used[j] {
 				continue
 			}
 			line += gap + paint(j, cell)
@@ -52,6 +56,11 @@ func (p *page) table(headings []string, rows [][]string, style func(row, col int
 	write(headings, func(_ int, s string) string { return p.Dim(s) })
 	for i, row := range rows {
 		write(row, func(j int, s string) string { return style(i, j, s) })
+		for j := len(headings); j < len(row); j++ {
+			if row[j] != "" {
+				p.line("  ", strings.Repeat(" ", width[0]+2), style(i, j, row[j]))
+			}
+		}
 	}
 }
 

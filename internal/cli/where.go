@@ -159,9 +159,9 @@ func (p *page) sites(w *probe.Where, ways map[probe.How]int) {
 			cost = ""
 		}
 		rows = append(rows, []string{fmt.Sprint(i + 1), fmt.Sprintf("%#x", site.Address), string(site.How), cost,
-			shortFunction(site.Function), fmt.Sprintf("%s:%d", base(site.File), site.Line), inlinedText(site.Inlined), site.Why})
+			shortFunction(site.Function), fmt.Sprintf("%s:%d", base(site.File), site.Line), inlinedText(site.Inlined), because(site)})
 	}
-	p.table([]string{"site", "address", "by", "costs about", "in", "at", "inlined into", "because"}, rows, func(row, col int, s string) string {
+	p.table([]string{"site", "address", "by", "costs about", "in", "at", "inlined into"}, rows, func(row, col int, s string) string {
 		switch {
 		case col == 2 && s == string(probe.ByJump):
 			return p.Good(s)
@@ -179,6 +179,17 @@ func (p *page) sites(w *probe.Where, ways map[probe.How]int) {
 	if n := len(w.Sites) - len(rows); n > 0 {
 		p.line("  ", p.Dim(fmt.Sprintf("and %s (--output json has them all)", number(n, "more site", "more sites"))))
 	}
+}
+
+// because says why a site takes no jump.
+func because(site probe.WhereSite) string {
+	switch {
+	case site.Why == "":
+		return ""
+	case site.How == probe.Refused:
+		return "no probe: " + site.Why
+	}
+	return "no jump: " + site.Why
 }
 
 // short is a time with a space before its unit.
@@ -260,7 +271,7 @@ func (x *seen) verdict(sites int) string {
 		}
 		return "yes"
 	case len(x.lost) == 0:
-		return "yes, at " + someSites(x.readable, sites)
+		return "yes, at " + someSites(x.readable, sites) + "; not in scope at the others"
 	case len(x.readable) == 0:
 		return "no: " + x.Why + elsewhere(x.Up, x.Down)
 	}
