@@ -38,9 +38,13 @@ func (a *App) sink(f *sessionFlags, named bool) sink.Sink {
 	if f.output == outputJSON {
 		return sink.NewJSON(a.Stdout)
 	}
-	return sink.NewText(a.Stdout, sink.TextOptions{
-		Color: bool(a.paint(a.Stdout)), Width: columns(a.Stdout), Named: named,
-		Notes: a.Stderr, NotesColor: bool(a.paint(a.Stderr))})
+	return sink.NewText(a.Stdout, a.textOptions(named))
+}
+
+// textOptions is how text looks on these streams.
+func (a *App) textOptions(named bool) sink.TextOptions {
+	return sink.TextOptions{Color: bool(a.paint(a.Stdout)), Width: columns(a.Stdout), Named: named,
+		Notes: a.Stderr, NotesColor: bool(a.paint(a.Stderr))}
 }
 
 // session is observe for a process that was found.

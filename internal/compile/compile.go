@@ -69,6 +69,7 @@ type source struct {
 	watches []*expr.Expr
 	value   *expr.Expr // of an aggregate
 	by      *expr.Expr
+	attrs   []*expr.Expr // of a trace
 }
 
 func parse(spec probe.Spec) (*source, error) {
@@ -91,7 +92,7 @@ func parse(spec probe.Spec) (*source, error) {
 		}
 		src.watches = append(src.watches, x)
 	}
-	if err := src.parseAggregate(spec); err != nil {
+	if err := errors.Join(src.parseAggregate(spec), src.parseAttrs(spec)); err != nil {
 		return nil, err
 	}
 	return src, nil
@@ -214,6 +215,11 @@ func (c *compiler) mistake() error {
 	for x, part := range map[*expr.Expr]string{c.src.value: "expression", c.src.by: "by"} {
 		if x != nil && c.failed[x] != nil && c.worked[x] == nil {
 			return &Error{part, c.failed[x]}
+		}
+	}
+	for _, x := range c.src.attrs {
+		if c.failed[x] != nil && c.worked[x] == nil {
+			return &Error{"attribute", c.failed[x]}
 		}
 	}
 	return nil

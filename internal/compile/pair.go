@@ -64,9 +64,11 @@ func (im *Images) CompilePairs(spec probe.Spec, index int, from *locate.Result, 
 			p.Asks.Types = append(p.Asks.Types, c.reads[x].Types...)
 		}
 	}
-	slices.SortStableFunc(p.Sites, inOrder)
+	sortSites(p)
 	return p, c.issues, nil
 }
+
+func sortSites(p *program.Program) { slices.SortStableFunc(p.Sites, inOrder) }
 
 // inOrder sorts sites by address; of several at one, copies end before others
 // begin, and a function's own call ends last.
@@ -95,8 +97,8 @@ func (c *compiler) stops(p *program.Program, late *expr.Expr, ends Ends) {
 	if len(p.Sites) == 0 {
 		return
 	}
-	add := func(at locate.Site, role program.Role, inlined bool) {
-		s := &program.Site{PC: at.PC, Function: at.Function, File: at.File, Line: at.Line, Role: role, Inlined: inlined}
+	add := func(at locate.Site, window uint64, role program.Role, inlined bool) {
+		s := &program.Site{PC: at.PC, Window: window, Function: at.Function, File: at.File, Line: at.Line, Role: role, Inlined: inlined}
 		for i := range p.Sites {
 			if o := &p.Sites[i]; o.PC == s.PC && o.Role == s.Role && o.Inlined == s.Inlined {
 				return
@@ -111,10 +113,10 @@ func (c *compiler) stops(p *program.Program, late *expr.Expr, ends Ends) {
 		if at.Recovered {
 			role = program.RoleRecover
 		}
-		add(at.Site, role, at.Inlined)
+		add(at.Site, at.Window, role, at.Inlined)
 	}
 	for _, at := range ends.To {
-		add(at, program.RoleStop, false)
+		add(at, 0, program.RoleStop, false)
 	}
 	for role, pc := range map[program.Role]uint64{program.RoleUnwind: ends.Unwind, program.RoleGoexit: ends.Goexit} {
 		if pc != 0 {

@@ -93,6 +93,13 @@ func (b *Build) Runtime() (*Runtime, error) {
 	})
 }
 
+// FieldOffset is the offset of a field of a struct type, through nested structs;
+// false where the build does not tell.
+func (b *Build) FieldOffset(typ string, path ...string) (int64, bool) {
+	off, err := b.fieldOffset(typ, path...)
+	return off, err == nil
+}
+
 // fieldOffset is the offset of a field of a struct type, through nested structs.
 func (b *Build) fieldOffset(typ string, path ...string) (int64, error) {
 	t := b.TypeByName(typ)

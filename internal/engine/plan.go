@@ -96,12 +96,15 @@ func (p *planner) plan(specs []probe.Spec) (*plan, error) {
 	p.images.Finish()
 	out.thinUnwinding()
 	p.windows(out)
+	for _, w := range out.windows { // a site may have come by a window that begins before it
+		slices.SortStableFunc(w.points, func(a, b point) int { return a.inst - b.inst })
+	}
 	return out, nil
 }
 
 // probe resolves and compiles one probe.
 func (p *planner) probe(index int, spec probe.Spec) (*planned, error) {
-	if spec.Kind == probe.Time {
+	if spec.Kind == probe.Time || spec.Kind == probe.Trace {
 		return p.timed(index, spec)
 	}
 	pl := &planned{spec: spec}
@@ -143,6 +146,7 @@ func (pl *planned) issue(code, message string) {
 
 // asked is a site that wants a window.
 type asked struct {
+	at    uint64 // where the window may begin: pc, or before it
 	pc    uint64
 	probe int
 	site  int
@@ -158,15 +162,20 @@ func (p *planner) windows(out *plan) {
 			continue
 		}
 		for k := range pl.program.Sites {
-			sites = append(sites, asked{pl.program.Sites[k].PC, i, k})
+			s := &pl.program.Sites[k]
+			at := s.PC
+			if s.Window != 0 {
+				at = s.Window
+			}
+			sites = append(sites, asked{at, s.PC, i, k})
 		}
 	}
 	slices.SortStableFunc(sites, func(a, b asked) int {
 		switch {
-		case a.pc < b.pc:
-			return -1
-		case a.pc > b.pc:
-			return 1
+		case a.at != b.at:
+			return compare(a.at, b.at)
+		case a.pc != b.pc:
+			return compare(a.pc, b.pc)
 		}
 		return 0
 	})
@@ -174,7 +183,7 @@ func (p *planner) windows(out *plan) {
 	from := uint64(0)
 	for _, s := range sites {
 		if last == nil || !last.join(p, s) {
-			w, err := p.window(s, from)
+			w, err := p.windowBefore(s, from)
 			if err == nil && !w.Jump && out.quiet(w) {
 				continue // in the runtime, a trap at every call would cost too much
 			}
@@ -190,6 +199,25 @@ func (p *planner) windows(out *plan) {
 				"a site in %s takes no jump (%s): each hit there costs a few microseconds", last.fn.Name, last.Why))
 		}
 	}
+}
+
+func compare(a, b uint64) int {
+	if a < b {
+		return -1
+	}
+	return 1
+}
+
+// windowBefore plans the window of a site that may begin before it; where none that
+// holds the site can, it begins at the site.
+func (p *planner) windowBefore(s asked, from uint64) (*window, error) {
+	if s.at != s.pc && s.at >= from {
+		if w, err := p.window(s, from); err == nil && w.Jump && len(w.points) > 0 {
+			return w, nil
+		}
+	}
+	s.at = s.pc
+	return p.window(s, from)
 }
 
 func issueOf(err error) string {
@@ -209,7 +237,7 @@ func (p *planner) window(s asked, from uint64) (*window, error) {
 	w, err := patch.Plan(patch.Rules{
 		Graph: f.graph, FuncEnd: f.fn.End, DeferReturn: f.fn.DeferReturn,
 		PaddingAfter: p.padding(f.fn), From: from,
-	}, s.pc)
+	}, s.at)
 	if err != nil {
 		return nil, err
 	}

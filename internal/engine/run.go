@@ -3,9 +3,11 @@ package engine
 import (
 	"context"
 	"encoding/binary"
+	"math"
 	"slices"
 	"time"
 
+	"github.com/sidelight-dev/sidelight/internal/clock"
 	"github.com/sidelight-dev/sidelight/internal/decode"
 	"github.com/sidelight-dev/sidelight/internal/probe"
 	"github.com/sidelight-dev/sidelight/internal/ring"
@@ -24,6 +26,7 @@ func (s *Session) run(l *live) {
 	defer close(s.stopped)
 	defer s.tell(l, make([]Totals, len(l.machine.lives)))
 	w := &watch{s: s, l: l, decoder: s.decoder(l.plan)}
+	w.tracing = w.newTracing()
 	poll, check := time.NewTicker(pollEvery), time.NewTicker(checkEvery)
 	defer poll.Stop()
 	defer check.Stop()
@@ -50,6 +53,7 @@ func (s *Session) run(l *live) {
 			w.upgrade()
 		case <-sweep.C:
 			w.sweep(nil)
+			w.sweepSpans()
 		case <-s.proc.Exited():
 			w.exited()
 		case ids := <-s.asked:
@@ -68,12 +72,18 @@ type watch struct {
 	decoder *decode.Decoder
 	lost    bool // the target is gone
 	traps   []uint64
-	looks   uint64 // at the sums
+	looks   uint64   // at the sums
+	held    [][]byte // records of traces that wait for older ones
+	tracing *tracing
 }
 
 // hits passes on what the rings hold.
 func (w *watch) hits() {
+	before := clock.Counter()
 	for _, rec := range w.l.reader.records() {
+		if w.traces(rec) {
+			continue
+		}
 		event, err := w.decoder.Event(rec)
 		if err != nil {
 			index := int(binary.LittleEndian.Uint16(rec[ring.RecordProbe:]))
@@ -83,6 +93,7 @@ func (w *watch) hits() {
 		}
 		w.s.out.put(event)
 	}
+	w.spans(before)
 }
 
 // totals are the counters now, in nanoseconds, with the traps.
@@ -195,6 +206,10 @@ func (w *watch) end(ended []int, why []probe.Reason) {
 	}
 	w.s.clock.Sync()
 	w.hits()
+	w.spans(math.MaxUint64)
+	if !w.l.machine.alive() {
+		w.tracing.leave(func(uint64) bool { return false })
+	}
 	w.sweep(ended)
 	totals := w.totals()
 	for k, i := range ended {

@@ -37,7 +37,13 @@ func (p *planner) timed(index int, spec probe.Spec) (*planned, error) {
 	if p.blocked(pl, from); len(from.Sites) == 0 {
 		return pl, nil
 	}
-	prog, issues, err := p.images.CompilePairs(spec, index, from, ends)
+	var prog *program.Program
+	var issues []probe.Issue
+	if spec.Kind == probe.Trace {
+		prog, issues, err = p.images.CompileTrace(spec, index, from, ends, p.traceRuntime())
+	} else {
+		prog, issues, err = p.images.CompilePairs(spec, index, from, ends)
+	}
 	if err != nil {
 		return nil, p.untold(err)
 	}
@@ -77,6 +83,20 @@ func (p *planner) fromTo(pl *planned) (*locate.Result, compile.Ends, error) {
 	}
 	pl.issues = append(pl.issues, to.Issues...)
 	return from, compile.Ends{To: to.Sites}, nil
+}
+
+// traceRuntime is where the build's goroutines keep who started them.
+func (p *planner) traceRuntime() compile.TraceRuntime {
+	rt := compile.TraceRuntime{}
+	for _, f := range []struct {
+		to   *int64
+		name []string
+	}{{&rt.GStackHi, []string{"stack", "hi"}}, {&rt.GParentGoid, []string{"parentGoid"}}, {&rt.GGoPC, []string{"gopc"}}} {
+		if off, ok := p.build.FieldOffset("runtime.g", f.name...); ok {
+			*f.to = off
+		}
+	}
+	return rt
 }
 
 // unwinding is where the runtime says that frames are gone: the one exception to

@@ -94,7 +94,7 @@ func (p *place) body(t *trampoline, pt point) error {
 	env := p.env
 	env.Probe, env.Site = pt.probe, pt.site
 	env.Log = pl.program.Log
-	env.Limited = env.Log && pl.spec.Limit > 0
+	env.Limited = env.Log && pl.spec.Limit > 0 && pl.program.Sites[pt.site].Role != program.RoleStart
 	env.Rated = env.Log && pl.spec.Rate > 0
 	env.Image, env.Tables = pl.program.Image, p.tablesAt[pl.program.Image]
 	env.Agg = p.aggregation(pl)

@@ -84,7 +84,9 @@ func (g *gen) log() {
 		end = g.image()
 	}
 	g.publish(position, end)
-	a.OpMemImm(amd64.ADD, g.count(ring.CounterEmitted), 1, 8)
+	if g.site.Role != program.RoleStart { // a span counts once, at its end
+		g.hit()
+	}
 	back := a.Here()
 	for _, r := range saved {
 		g.unsave(r)

@@ -10,8 +10,9 @@ import (
 // Stop is a site at which calls of a function end.
 type Stop struct {
 	Site
-	Recovered bool // the function returns after recovering from a panic
-	Inlined   bool // control leaves an inlined copy
+	Window    uint64 // where the bytes that give way may begin: control goes straight from there to the site
+	Recovered bool   // the function returns after recovering from a panic
+	Inlined   bool   // control leaves an inlined copy
 }
 
 // Calls is where the calls of a function begin and end.
@@ -25,8 +26,8 @@ type Calls struct {
 // they end: at each return of its own code, and where control leaves its inlined
 // copies.
 //
-// A return's site is a few instructions before it, where a jump still fits: from
-// there control goes straight to the return.
+// A return is too short for a jump: a few instructions before it give way, too,
+// from which control goes straight to the return.
 //
 // An inlined copy is left by an edge of the flow from one of its instructions to
 // another's; the site is that other instruction. Code that other ways lead to, too,
@@ -68,9 +69,8 @@ func (r *resolver) returns(fn *debuginfo.Func, f *function) {
 	}
 	for i := range f.code.insts {
 		if x := &f.code.insts[i]; x.Ret && len(x.Succ) == 0 && !x.Grow {
-			at := f.early(int32(i))
-			r.calls.Stops = append(r.calls.Stops, Stop{Recovered: x.Void,
-				Site: Site{PC: f.code.insts[at].PC, Func: fn, Function: fn.Name, File: f.pos[i].file, Line: f.pos[i].line}})
+			r.calls.Stops = append(r.calls.Stops, Stop{Recovered: x.Void, Window: f.code.insts[f.early(int32(i))].PC,
+				Site: Site{PC: x.PC, Func: fn, Function: fn.Name, File: f.pos[i].file, Line: f.pos[i].line}})
 		}
 	}
 }
@@ -110,7 +110,7 @@ func (r *resolver) leaves(fn *debuginfo.Func, f *function, n int32, name string,
 	for i := range in {
 		x := &f.code.insts[i]
 		if x.Ret && len(x.Succ) == 0 {
-			stops[f.early(i)] = true
+			stops[i] = true
 		}
 		for _, s := range x.Succ {
 			if y := &f.code.insts[s]; !in[s] && !y.Void && !y.Grow {
@@ -125,7 +125,11 @@ func (r *resolver) leaves(fn *debuginfo.Func, f *function, n int32, name string,
 		}
 	}
 	for i := range stops {
-		r.calls.Stops = append(r.calls.Stops, Stop{Inlined: true,
+		window := uint64(0)
+		if f.code.insts[i].Ret {
+			window = f.code.insts[f.early(i)].PC
+		}
+		r.calls.Stops = append(r.calls.Stops, Stop{Inlined: true, Window: window,
 			Site: Site{PC: f.code.insts[i].PC, Func: fn, Function: name, File: f.pos[i].file, Line: f.pos[i].line}})
 	}
 	for _, i := range sites {

@@ -21,12 +21,13 @@ const (
 	Count    Kind = "count"    // count the hits
 	Snapshot Kind = "snapshot" // keep a whole moment
 	Measure  Kind = "measure"  // add up a number: its distribution
+	Trace    Kind = "trace"    // emit spans: calls with their times
 	Time     Kind = "time"     // add up durations
 )
 
 // Records tells whether each hit of such a probe is recorded by itself, and so
 // may be limited in rate.
-func (k Kind) Records() bool { return k == Log || k == Snapshot }
+func (k Kind) Records() bool { return k == Log || k == Snapshot || k == Trace }
 
 // Defaults of the limits that keep a probe from living or shouting for ever.
 const (
@@ -51,6 +52,7 @@ type Spec struct {
 	Bounds  Bounds        // of a snapshot
 	Value   string        // the number of a measure
 	By      string        // of an aggregate: what tells its rows apart; empty: one row
+	Attrs   []Attr        // of a trace
 	To      string        // of a time between two locations: the second one
 	Period  time.Duration // between the events of an aggregate; 0: a second
 }

@@ -55,10 +55,11 @@ type Site struct {
 	Dict     *Var   // of a snapshot in a generic function: the pointer to its dictionary; nil: none, or not known where
 	Roots    []Root // of a snapshot, in the order of their importance; its slots are scalars and blocks only
 
-	Role    Role  // of an aggregate
-	Inlined bool  // RoleStart, RoleStop: of a copy inside another function's frame
-	Value   *Node // of an aggregate: the number; nil: none, or a time
-	Key     *Key  // of an aggregate by key; at a RoleStart where there are pairs
+	Role    Role   // of an aggregate or a trace
+	Window  uint64 // where the bytes that give way may begin, before PC; 0: at PC
+	Inlined bool   // RoleStart, RoleStop: of a copy inside another function's frame
+	Value   *Node  // of an aggregate: the number; nil: none, or a time
+	Key     *Key   // of an aggregate by key; at a RoleStart where there are pairs
 }
 
 // CFA is the rule for the canonical frame address at a site: register + offset.

@@ -110,6 +110,8 @@ func object(e probe.Event) any {
 		return o
 	case *probe.Measured:
 		return measured(e)
+	case *probe.Span:
+		return span(e)
 	case *probe.End:
 		return endObject{"end", e.Probe, e.Location, e.Reason, e.Hits, e.Emitted, e.Suppressed,
 			e.Dropped, e.ConditionErrors, Tenth(e.CostNS), micros(e.Pause)}

@@ -56,6 +56,8 @@ func (t *Text) Event(e probe.Event) error {
 		return t.count(e)
 	case *probe.Measured:
 		return t.measured(e)
+	case *probe.Span:
+		return t.span(e)
 	case *probe.End:
 		return t.end(e)
 	}

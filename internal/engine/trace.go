@@ -1,0 +1,201 @@
+package engine
+
+import (
+	"cmp"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"slices"
+
+	"github.com/sidelight-dev/sidelight/internal/compile"
+	"github.com/sidelight-dev/sidelight/internal/probe"
+	"github.com/sidelight-dev/sidelight/internal/program"
+	"github.com/sidelight-dev/sidelight/internal/ring"
+)
+
+// tracing makes spans of the records of traces: one where a call begins, one where
+// it ends. It is pure but for its random numbers.
+type tracing struct {
+	plan    *plan
+	creator func(pc uint64) string
+	out     func(*probe.Span)
+	open    map[uint64][]*begun // by goroutine, the outermost first
+	count   int
+}
+
+// begun is a call that began.
+type begun struct {
+	span  *probe.Span
+	probe int
+	depth uint64
+	lost  uint64 // records that the probe had lost by then
+}
+
+// spanRecord is a record of a trace, decoded.
+type spanRecord struct {
+	hit  *probe.Hit
+	role program.Role
+	i    int
+	lost uint64
+}
+
+// maxOpen bounds the calls that are remembered.
+const maxOpen = 1 << 17
+
+// record takes the next record, in the order of time.
+func (t *tracing) record(m spanRecord) {
+	depth := m.hit.Values[compile.TraceDepth].Value.Uint
+	goid := m.hit.Goroutine
+	if m.role == program.RoleStart {
+		t.gone(goid, m, func(b *begun) bool { return b.depth > depth || b.depth == depth && b.probe == m.i })
+		t.begin(goid, depth, m)
+		return
+	}
+	t.gone(goid, m, func(b *begun) bool { return b.depth > depth })
+	// Of several calls in one frame, each probe ends its own.
+	stack := t.open[goid]
+	for k := len(stack) - 1; k >= 0 && stack[k].depth == depth; k-- {
+		if b := stack[k]; b.probe == m.i {
+			t.open[goid] = slices.Delete(stack, k, k+1)
+			b.ended(m)
+			t.finish(goid, b)
+			return
+		}
+	}
+}
+
+// ended says how a call returned.
+func (b *begun) ended(m spanRecord) {
+	s := b.span
+	s.Duration, s.Outcome = m.hit.Time.Sub(s.Start), probe.Returned
+	if m.role == program.RoleRecover {
+		s.Outcome = probe.Recovered
+	}
+	if v := m.hit.Values[len(m.hit.Values)-1].Value; v.Shape != probe.Unreadable && v.Shape != probe.Nil {
+		s.Error = &v
+	}
+}
+
+func (t *tracing) begin(goid, depth uint64, m spanRecord) {
+	if t.count >= maxOpen {
+		return
+	}
+	h := m.hit
+	spec := t.plan.probes[m.i].spec
+	s := &probe.Span{Probe: spec.ID, Location: spec.At, ID: randomID(8), PID: h.PID, Goroutine: goid, Function: h.Function,
+		File: h.File, Line: h.Line, Start: h.Time, Attrs: h.Values[compile.TraceAttrs : len(h.Values)-1]}
+	if stack := t.open[goid]; len(stack) > 0 {
+		above := stack[len(stack)-1].span
+		s.TraceID, s.Parent, s.Depth = above.TraceID, above.ID, above.Depth+1
+	} else {
+		s.TraceID = randomID(16)
+		if parent := h.Values[compile.TraceParent].Value.Uint; parent != 0 {
+			s.Creator = &probe.Creator{Goroutine: parent, Function: t.creator(h.Values[compile.TraceCreator].Value.Uint)}
+		}
+	}
+	t.open[goid] = append(t.open[goid], &begun{span: s, probe: m.i, depth: depth, lost: m.lost})
+	t.count++
+}
+
+// gone finishes the calls of a goroutine that cannot be under way any more.
+func (t *tracing) gone(goid uint64, m spanRecord, is func(*begun) bool) {
+	for stack := t.open[goid]; len(stack) > 0 && is(stack[len(stack)-1]); stack = t.open[goid] {
+		b := stack[len(stack)-1]
+		t.open[goid] = stack[:len(stack)-1]
+		b.span.Outcome = probe.Panicked
+		if b.probe == m.i && b.lost != m.lost {
+			b.span.Outcome = probe.Lost
+		}
+		t.finish(goid, b)
+	}
+}
+
+func (t *tracing) finish(goid uint64, b *begun) {
+	t.count--
+	if len(t.open[goid]) == 0 {
+		delete(t.open, goid)
+	}
+	t.out(b.span)
+}
+
+// leave finishes what is under way of goroutines that are no more, or of all.
+func (t *tracing) leave(lives func(goid uint64) bool) {
+	for goid, stack := range t.open {
+		if lives(goid) {
+			continue
+		}
+		for _, b := range slices.Backward(stack) {
+			b.span.Outcome = probe.Unfinished
+			t.count--
+			t.out(b.span)
+		}
+		delete(t.open, goid)
+	}
+}
+
+func randomID(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // it never fails
+	return hex.EncodeToString(b)
+}
+
+// traces tells whether a record is one of a trace, and keeps it for spans.
+func (w *watch) traces(rec []byte) bool {
+	i := int(binary.LittleEndian.Uint16(rec[ring.RecordProbe:]))
+	if i >= len(w.l.plan.probes) || w.l.plan.probes[i].spec.Kind != probe.Trace {
+		return false
+	}
+	w.held = append(w.held, rec)
+	return true
+}
+
+func counterOf(rec []byte) uint64 { return binary.LittleEndian.Uint64(rec[ring.RecordTSC:]) }
+
+// spans makes spans of the records that are older than before: one ring is read
+// after the other, and what was written meanwhile may have come without what it
+// follows.
+func (w *watch) spans(before uint64) {
+	if len(w.held) == 0 {
+		return
+	}
+	slices.SortStableFunc(w.held, func(a, b []byte) int { return cmp.Compare(counterOf(a), counterOf(b)) })
+	n := 0
+	totals := w.l.reader.totals()
+	for n < len(w.held) && counterOf(w.held[n]) < before {
+		rec := w.held[n]
+		n++
+		i := int(binary.LittleEndian.Uint16(rec[ring.RecordProbe:]))
+		hit, err := w.decoder.Record(rec)
+		if err != nil || len(hit.Values) <= compile.TraceAttrs {
+			w.l.reader.damaged(i)
+			continue
+		}
+		site := int(binary.LittleEndian.Uint16(rec[ring.RecordSite:]))
+		w.tracing.record(spanRecord{hit: hit, role: w.l.plan.probes[i].program.Sites[site].Role, i: i, lost: totals[i].Dropped + totals[i].Suppressed})
+	}
+	w.held = append(w.held[:0], w.held[n:]...)
+}
+
+// newTracing makes spans of the records of a session.
+func (w *watch) newTracing() *tracing {
+	return &tracing{plan: w.l.plan, open: map[uint64][]*begun{}, out: func(s *probe.Span) { w.s.out.put(s) },
+		creator: func(pc uint64) string {
+			if pc == 0 {
+				return ""
+			}
+			if f := w.s.build.FuncAt(pc - w.s.text.Slide - 1); f != nil {
+				return f.Name
+			}
+			return ""
+		}}
+}
+
+// sweepSpans finishes the calls of goroutines that have ended.
+func (w *watch) sweepSpans() {
+	if len(w.tracing.open) == 0 || w.lost {
+		return
+	}
+	if live, err := w.goroutines(); err == nil {
+		w.tracing.leave(func(goid uint64) bool { _, ok := live[goid]; return ok })
+	}
+}

@@ -1,0 +1,74 @@
+package sink
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/sidelight-dev/sidelight/internal/probe"
+)
+
+// span writes a span as a line: its time, where it stands among others, how long
+// it took and how it ended.
+func (t *Text) span(e *probe.Span) error {
+	g := fmt.Sprintf("g%d", e.Goroutine)
+	t.width.goroutine = max(t.width.goroutine, len(g))
+	return t.line(e.Start, e.Probe, t.paint.Dim(pad(g, t.width.goroutine)), t.spanText(e))
+}
+
+// spanText is a span without its time and goroutine.
+func (t *Text) spanText(e *probe.Span) string {
+	parts := []string{strings.Repeat("  ", e.Depth) + t.paint.Place(Escape(shortFunction(e.Function))), t.paint.Bold(tookText(e))}
+	if end := outcomeText(e); end != "" {
+		parts = append(parts, t.paint.Warn(end))
+	}
+	for _, a := range e.Attrs {
+		parts = append(parts, Escape(a.Name)+"="+Escape(a.Value.String()))
+	}
+	if c := e.Creator; c != nil && e.Depth == 0 {
+		parts = append(parts, t.paint.Dim(creatorText(c)))
+	}
+	return strings.Join(parts, "  ")
+}
+
+func creatorText(c *probe.Creator) string {
+	if c.Function == "" {
+		return fmt.Sprintf("started by g%d", c.Goroutine)
+	}
+	return fmt.Sprintf("started by g%d in %s", c.Goroutine, Escape(shortFunction(c.Function)))
+}
+
+func tookText(e *probe.Span) string {
+	if e.Outcome == probe.Returned || e.Outcome == probe.Recovered {
+		return duration(float64(e.Duration))
+	}
+	return "-"
+}
+
+// outcomeText says how a call ended that did not just return.
+func outcomeText(e *probe.Span) string {
+	switch {
+	case e.Error != nil:
+		return "error: " + Escape(ErrorText(*e.Error))
+	case e.Outcome == probe.Returned:
+		return ""
+	}
+	return string(e.Outcome)
+}
+
+// ErrorText is the text of an error where it is known, else its type.
+func ErrorText(v probe.Value) string {
+	if v.Shape == probe.Interface && len(v.Elems) == 1 && v.Elems[0].Shape == probe.String {
+		return v.Elems[0].String()
+	}
+	return v.String()
+}
+
+// shortFunction is a function's name with the path of its package cut to the last
+// element.
+func shortFunction(name string) string {
+	head := name
+	if i := strings.IndexByte(head, '['); i >= 0 {
+		head = head[:i]
+	}
+	return name[strings.LastIndexByte(head, '/')+1:]
+}
