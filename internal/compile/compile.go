@@ -323,6 +323,10 @@ func (c *compiler) value(s *site, x *expr.Expr, r *recorder) program.Capture {
 	}
 	c.works(x, o.typ, ch.reads)
 	shape := r.capture(o)
+	whole := ch.around(r, x.Root)
+	if whole != nil && whole.Form == program.FormUnreadable {
+		shape = *whole
+	}
 	why := ""
 	if shape.Form == program.FormUnreadable {
 		why = shape.Why
@@ -330,7 +334,7 @@ func (c *compiler) value(s *site, x *expr.Expr, r *recorder) program.Capture {
 	if why != "" || len(s.lost) > 0 {
 		c.lost(s, x, why, "it prints as unreadable")
 	}
-	return program.Capture{Shape: shape, Unreadable: why}
+	return program.Capture{Shape: shape, Whole: whole, Unreadable: why}
 }
 
 // wrong notes that an expression does not check at a site.

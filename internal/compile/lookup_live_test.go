@@ -12,6 +12,7 @@ import (
 
 	"github.com/sidelight-dev/sidelight/internal/engine"
 	"github.com/sidelight-dev/sidelight/internal/probe"
+	"github.com/sidelight-dev/sidelight/internal/redact"
 	"github.com/sidelight-dev/sidelight/internal/testprog"
 )
 
@@ -26,7 +27,7 @@ var lookups = [][2]string{
 	{`byByte[7]`, "true"}, {`byByte[255]`, "false"}, {`contains(byByte, 255)`, "true"}, {`contains(byByte, 8)`, "false"}, {`byBool[true]`, "1"}, {`byBool[false]`, "<no such key>"},
 	{`byLevel[-3]`, "low"}, {`byArray[triple]`, "6"}, {`byPoint[spot]`, "here"}, {`byPointer[who]`, "1"}, {`byPointer[nil]`, "<no such key>"},
 	{`people["alice"].Name`, "Alice"}, {`people["bob"].Name`, "<nil pointer>"}, {`people["bob"] == nil`, "true"}, {`people["alice"].Tags["role"]`, "admin"},
-	{`structs["bob"]`, `{Name:"Bob" Age:7 Tags:nil}`}, {`structs["bob"].Age`, "7"}, {`structs["x"].Age`, "0"}, {`structs["x"].Name == ""`, "true"}, {`structs["x"]`, "<no such key>"},
+	{`structs["bob"]`, `{Name:"Bob" Age:7 Tags:nil Password:[redacted: name]}`}, {`structs["bob"].Age`, "7"}, {`structs["x"].Age`, "0"}, {`structs["x"].Name == ""`, "true"}, {`structs["x"]`, "<no such key>"},
 	{`larges["x"].N`, "99"}, {`larges["y"].N`, "<no such key>"}, {`contains(sets, "in")`, "true"}, {`contains(sets, "out")`, "false"},
 	{`nested["a"]["b"]`, "5"}, {`nested["a"]["c"]`, "<no such key>"}, {`nested["x"]["b"]`, "<no such key>"}, {`nested["x"]["b"] == 0`, "true"},
 	{`header["Accept"][1]`, "*/*"}, {`header["Accept"]`, `["text/html" "*/*"]`}, {`len(header["Accept"])`, "2"}, {`len(header["X"])`, "0"}, {`header["X"]`, "<no such key>"},
@@ -45,6 +46,9 @@ var lookups = [][2]string{
 	{`errJSON`, "unexpected end of JSON input"}, {`errDNS`, "lookup x.example on 127.0.0.1:53: no such host"}, {`errAddr`, "address a: missing port in address"},
 	{`errLink`, "rename /does/not/exist /tmp/x: no such file or directory"}, {`errWrapped`, "while opening: open /does/not/exist: no such file or directory"},
 	{`errGet`, `Get "http://127.0.0.1:PORT/x": dial tcp 127.0.0.1:PORT: connect: connection refused`}, {`errConn`, "[redacted: pattern: url password]"},
+
+	{`auth[7:]`, "[redacted: pattern: bearer token]"}, {`auth[9]`, "[redacted: pattern: bearer token]"}, {`auth[2:][3:6]`, "[redacted: pattern: bearer token]"}, {`text[4:7]`, "/ap"},
+	{`auth == "x"`, "false"}, {`password[1:2]`, "[redacted: name]"}, {`password == "x"`, "[redacted: name]"}, {`password == ""`, "false"}, {`len(password)`, "7"}, {`who.Password`, "[redacted: name]"},
 
 	{`contains(text, "users")`, "true"}, {`contains(text, "Users")`, "false"}, {`startsWith(text, "GET ")`, "true"}, {`startsWith(text, "POST")`, "false"}, {`endsWith(text, "1.1")`, "true"},
 	{`endsWith(text, "1.0")`, "false"}, {`startsWith(key, text)`, "false"}, {`startsWith(text, text)`, "true"}, {`endsWith(text, "")`, "true"}, {`contains(raw, ": o")`, "true"},
@@ -79,7 +83,7 @@ func TestLookupsLive(t *testing.T) {
 				t.Errorf("an error that is too long: %s", long)
 			}
 			for _, c := range lookups {
-				if c[1] = strings.ReplaceAll(c[1], "PORT", port); got[c[0]] != c[1] {
+				if c[1] = strings.ReplaceAll(c[1], "PORT", port); got[redact.Default().Source(c[0])] != c[1] {
 					t.Errorf("%s: got %s, want %s", c[0], got[c[0]], c[1])
 				}
 			}

@@ -63,3 +63,38 @@ func (c *compiler) works(x *expr.Expr, t *program.Type, reads program.Reads) {
 	have.Made = have.Made || reads.Made
 	c.reads[x] = have
 }
+
+// around records the text that n is a part of, nil if it is of none: the part of
+// a secret is one, though it may not look like it.
+func (c *checker) around(r *recorder, n expr.Node) *program.Shape {
+	var whole *operand
+	for {
+		switch x := n.(type) {
+		case *expr.Slice:
+			n = x.X
+		case *expr.Index:
+			n = x.X
+		case *expr.Call:
+			if len(x.Args) != 1 {
+				return nil
+			}
+			n = x.Args[0]
+			continue
+		default:
+			n = nil
+		}
+		if n == nil {
+			break
+		}
+		o, err := c.value(n)
+		if err != nil || !isText(o) {
+			break
+		}
+		whole = o
+	}
+	if whole == nil || whole.constant() {
+		return nil
+	}
+	shape := r.capture(whole)
+	return &shape
+}

@@ -169,6 +169,12 @@ func (d *Decoder) values(p *program.Program, site *program.Site, slots []slot) [
 				values[i].Value = probe.Why(d.cfg.Redact.Told(v.Expr, c.Unreadable))
 			} else {
 				values[i].Value = d.cfg.Redact.Read(v.Reads, b.value(&c.Shape, maxDepth))
+				if c.Whole == nil {
+					continue
+				}
+				if w := d.cfg.Redact.Read(v.Reads, b.value(c.Whole, maxDepth)); w.Shape == probe.Redacted {
+					values[i].Value = w
+				}
 			}
 		}
 	}

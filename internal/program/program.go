@@ -71,6 +71,7 @@ type CFA struct {
 // Capture says how value i of the program was recorded at a site.
 type Capture struct {
 	Shape      Shape
+	Whole      *Shape // of a part of a text: all of it, which tells whether the part is of a secret; else nil
 	Unreadable string // not empty: known at compile time (optimised out …)
 }
 

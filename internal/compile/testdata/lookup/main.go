@@ -21,9 +21,10 @@ import (
 type point struct{ X, Y int32 }
 
 type person struct {
-	Name string
-	Age  int
-	Tags map[string]string
+	Name     string
+	Age      int
+	Tags     map[string]string
+	Password string
 }
 
 type large struct {
@@ -35,7 +36,11 @@ type wrapper struct{ p *person }
 
 type level int8
 
-var wrapped wrapper
+var (
+	wrapped  wrapper
+	auth     = "Bearer abcdef0123456789"
+	password = "hunter2"
+)
 
 var (
 	small                                                                                      = map[string]int{"a": 1, "b": 2, "": 3}
@@ -49,7 +54,7 @@ var (
 	byArray                                                                                    = map[[3]uint8]int{{1, 2, 3}: 6}
 	byPoint                                                                                    = map[point]string{{1, 2}: "here"}
 	byPointer                                                                                  = map[*person]int{}
-	people                                                                                     = map[string]*person{"alice": {Name: "Alice", Age: 42, Tags: map[string]string{"role": "admin"}}}
+	people                                                                                     = map[string]*person{"alice": {Name: "Alice", Age: 42, Tags: map[string]string{"role": "admin"}, Password: "hunter2"}}
 	structs                                                                                    = map[string]person{"bob": {Name: "Bob", Age: 7}}
 	larges                                                                                     = map[string]large{"x": {N: 99}}
 	sets                                                                                       = map[string]struct{}{"in": {}}
@@ -134,7 +139,7 @@ func main() {
 	var p *fs.PathError
 	fmt.Println(len(small), len(byInt), len(byByte), len(byBool), len(byLevel), len(byArray), len(byPoint), len(byPointer), len(structs), len(larges),
 		len(sets), len(nested), len(header), len(empty), len(none), len(fractions), key, missing, seven, triple, spot, errors.As(errPath, &p), errNil,
-		anyInt, anyString, anyPerson, anyPointer, anyWrapped, anyLevel, anySlice, anyMap, anyLarge, wrapped, text, raw, long[:1], errOther, errDeadline, errCanceled, errErrno, errDial, errURL, errJSON, errOwn, errDNS, errAddr, errLink, errWrapped, errConn, errLong, errGet)
+		anyInt, anyString, anyPerson, anyPointer, anyWrapped, anyLevel, anySlice, anyMap, anyLarge, wrapped, auth, password, text, raw, long[:1], errOther, errDeadline, errCanceled, errErrno, errDial, errURL, errJSON, errOwn, errDNS, errAddr, errLink, errWrapped, errConn, errLong, errGet)
 	for {
 		tick()
 	}
