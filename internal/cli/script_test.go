@@ -19,6 +19,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/sidelight-dev/sidelight/internal/cache"
+	"github.com/sidelight-dev/sidelight/internal/daemon"
 	"github.com/sidelight-dev/sidelight/internal/engine"
 )
 
@@ -54,7 +55,30 @@ func TestMain(m *testing.M) {
 			app.Guard = func(args []string) error { return engine.Guard(args, os.Stdin) }
 			os.Exit(app.Main(context.Background(), os.Args[1:]))
 		},
+		"sidelight-owned": func() { os.Exit(owned().Main(context.Background(), os.Args[1:])) },
+		"exe":             func() { os.Exit(owned().Main(context.Background(), os.Args[1:])) }, // by /proc/self/exe: its daemon
 	})
+}
+
+// owned is the program with the real engine, and a daemon that does not outlive
+// a test for long.
+func owned() *App {
+	client := &daemon.Client{Start: []string{"/proc/self/exe", "daemon"}}
+	attach := func(ctx context.Context, pid int, opt daemon.Options) (daemon.Prober, error) {
+		p, err := openEngine(ctx, pid, Options{Budget: opt.Budget, Log: opt.Log, Redact: opt.Redact})
+		if err != nil {
+			return nil, err
+		}
+		return p.(daemon.Prober), nil
+	}
+	app := New()
+	app.Owner = client
+	app.Guard = func(args []string) error { return engine.Guard(args, os.Stdin) }
+	app.Daemon = func(ctx context.Context) error { return (&daemon.Daemon{Open: attach, Idle: 2 * time.Second}).Run(ctx) }
+	app.Open = func(ctx context.Context, pid int, opt Options) (Prober, error) {
+		return client.Open(ctx, pid, opt.Target, daemon.Options{Budget: opt.Budget, Log: opt.Log, Redact: opt.Redact, Owner: opt.Owner})
+	}
+	return app
 }
 
 // openEngine is the prober that people have.
@@ -233,9 +257,9 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 // sendSignal sends a signal to the process whose pid is in a file: signal TERM
 // FILE.
 func sendSignal(ts *testscript.TestScript, neg bool, args []string) {
-	signals := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "INT": syscall.SIGINT, "TSTP": syscall.SIGTSTP}
+	signals := map[string]syscall.Signal{"KILL": syscall.SIGKILL, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "INT": syscall.SIGINT, "TSTP": syscall.SIGTSTP}
 	if neg || len(args) != 2 || signals[args[0]] == 0 {
-		ts.Fatalf("usage: signal TERM|HUP|INT|TSTP FILE")
+		ts.Fatalf("usage: signal KILL|TERM|HUP|INT|TSTP FILE")
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(ts.ReadFile(args[1])))
 	ts.Check(err)
