@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 
 	"github.com/sidelight-dev/sidelight/internal/cache"
@@ -12,6 +13,7 @@ import (
 	"github.com/sidelight-dev/sidelight/internal/daemon"
 	"github.com/sidelight-dev/sidelight/internal/dap"
 	"github.com/sidelight-dev/sidelight/internal/engine"
+	"github.com/sidelight-dev/sidelight/internal/symbol"
 )
 
 // self runs this very program, also when its file was replaced or removed.
@@ -22,14 +24,14 @@ var owner = &daemon.Client{Start: []string{self, "daemon"}}
 func main() {
 	app := cli.New()
 	app.Open = func(ctx context.Context, pid int, opt cli.Options) (cli.Prober, error) {
-		return open(ctx, pid, opt.Target, opt.Direct, daemon.Options{Budget: opt.Budget, Log: opt.Log, Redact: opt.Redact, Owner: opt.Owner})
+		return open(ctx, pid, opt.Target, opt.Direct, daemon.Options{Budget: opt.Budget, Log: opt.Log, Redact: opt.Redact, Owner: opt.Owner, Symbols: app.Symbols})
 	}
-	app.Examine = func(path string) (cli.Examiner, error) { return engine.Examine(path, cache.Default()) }
+	app.Examine = func(path string) (cli.Examiner, error) { return engine.Examine(path, cache.Default(), app.Symbols...) }
 	app.DAP = &dap.Adapter{
 		Open: func(ctx context.Context, pid int, opt dap.Options) (dap.Prober, error) {
-			return open(ctx, pid, opt.Target, opt.Direct, daemon.Options{Budget: opt.Budget, Log: opt.Log, Redact: opt.Redact, Owner: opt.Owner})
+			return open(ctx, pid, opt.Target, opt.Direct, daemon.Options{Budget: opt.Budget, Log: opt.Log, Redact: opt.Redact, Owner: opt.Owner, Symbols: app.Symbols})
 		},
-		Code: func(pid int) (dap.Code, error) { return engine.OpenCode(pid) },
+		Code: func(pid int) (dap.Code, error) { return engine.OpenCode(pid, app.Symbols...) },
 	}
 	app.Owner = owner
 	app.Daemon = func(ctx context.Context) error { return (&daemon.Daemon{Open: attach}).Run(ctx) }
@@ -41,6 +43,10 @@ func main() {
 // daemon cannot be had, or may not do what this process may, the work is done
 // here: with the same result, or the error that is this process's own.
 func open(ctx context.Context, pid int, target string, direct bool, opt daemon.Options) (daemon.Prober, error) {
+	var err error
+	if opt.Symbols, err = symbol.Resolve(ctx, fmt.Sprintf("/proc/%d/exe", pid), symbol.Options{Given: opt.Symbols, Log: opt.Log}); err != nil {
+		return nil, err
+	}
 	if direct {
 		return attach(ctx, pid, opt)
 	}
@@ -60,7 +66,7 @@ func open(ctx context.Context, pid int, target string, direct bool, opt daemon.O
 // attach opens a session of the engine in this process. Its guard is this
 // program again.
 func attach(ctx context.Context, pid int, opt daemon.Options) (daemon.Prober, error) {
-	s, err := engine.Open(ctx, pid, engine.Options{Budget: opt.Budget, Log: opt.Log, Redact: opt.Redact, Guard: []string{self, "guard"}})
+	s, err := engine.Open(ctx, pid, engine.Options{Budget: opt.Budget, Log: opt.Log, Redact: opt.Redact, Symbols: opt.Symbols, Guard: []string{self, "guard"}})
 	if err != nil {
 		return nil, err
 	}

@@ -63,6 +63,7 @@ type App struct {
 	DAP     *dap.Adapter                // for editors; may be nil
 	Owner   Owner                       // may be nil
 	Daemon  func(context.Context) error // the hidden command that owns the probes; may be nil
+	Symbols []string                    // --symbols: where debug information is, for builds that have none
 }
 
 // New returns the program on this machine's streams and processes.

@@ -73,7 +73,7 @@ func (a *App) root() *cobra.Command {
 	root.SetHelpCommandGroupID("other")
 	root.SetCompletionCommandGroupID("other")
 	for _, cmd := range []*cobra.Command{a.demoCmd(), a.psCmd(), a.logCmd(), a.countCmd(), a.measureCmd(), a.snapshotCmd(), a.showCmd(), a.applyCmd(),
-		a.timeCmd(), a.traceCmd(), a.whereCmd(), a.functionsCmd(), a.filesCmd()} {
+		a.timeCmd(), a.traceCmd(), a.whereCmd(), a.functionsCmd(), a.filesCmd(), a.symbolsCmd()} {
 		cmd.GroupID = "probes"
 		root.AddCommand(cmd)
 	}
@@ -85,6 +85,7 @@ func (a *App) root() *cobra.Command {
 	ver := a.versionCmd()
 	ver.GroupID = "other"
 	root.AddCommand(ver, a.guardCmd(), demoServiceCmd())
+	root.PersistentFlags().StringArrayVar(&a.Symbols, "symbols", nil, "take the debug information of a stripped program from `PATH`: a binary, .debug file, directory or store")
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd("completion")
 	return root

@@ -29,7 +29,7 @@ import (
 
 // Build is what compile wants to know of a build; *debuginfo.Build tells it.
 type Build interface {
-	HasDebug() bool
+	Missing() string
 	ScopeOf(pc uint64, function string, line int) []*debuginfo.Variable
 	ReadableLines(v *debuginfo.Variable, from uint64) (up, down []int)
 	Global(name string) (*debuginfo.Global, bool)

@@ -34,17 +34,14 @@ func (c *checker) ident(n *expr.Ident) (*operand, error) {
 	return nil, c.fail(n, c.inScopeHint(n.Name), "nothing named %s is in scope at %s", n.Name, c.s.where())
 }
 
-// NoDebug says what a build without debug information lacks, and how to give it.
-const NoDebug = "the program was linked without debug information, so that its variables, arguments and types are not known; give it that of the same build before it was stripped: \"sidelight symbols add BINARY\" once, or --symbols BINARY here; or link it without -ldflags=-s, -w"
-
 // inScopeHint tells what may have been meant and what there is.
 func (c *checker) inScopeHint(name string) string {
 	names := c.s.names()
 	hint := ""
 	if slices.Contains(expr.Specials, name) {
 		hint = "did you mean $" + name + "? "
-	} else if !c.s.b.HasDebug() {
-		return NoDebug
+	} else if missing := c.s.b.Missing(); missing != "" {
+		return missing
 	} else if near := expr.Nearest(name, append(names, c.s.packageVars(c.s.pkg)...)); near != "" {
 		hint = "did you mean " + near + "? "
 	}

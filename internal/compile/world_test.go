@@ -166,7 +166,7 @@ func (w *world) typeOf(t reflect.Type) *program.Type {
 	return out
 }
 
-func (w *world) HasDebug() bool { return true }
+func (w *world) Missing() string { return "" }
 
 func (w *world) ScopeOf(uint64, string, int) []*debuginfo.Variable { return nil }
 

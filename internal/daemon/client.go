@@ -124,7 +124,7 @@ func (c *Client) Open(ctx context.Context, pid int, name string, opt Options) (*
 	}
 	s := &Session{conn: conn, enc: gob.NewEncoder(conn), log: opt.Log, events: make(chan probe.Event),
 		installed: make(chan answer, 1), closed: make(chan error, 1), over: make(chan struct{}), gone: make(chan struct{})}
-	open := &openCall{PID: pid, Name: name, Budget: opt.Budget, Debug: opt.Log.Enabled(ctx, slog.LevelDebug)}
+	open := &openCall{PID: pid, Name: name, Budget: opt.Budget, Symbols: opt.Symbols, Debug: opt.Log.Enabled(ctx, slog.LevelDebug)}
 	open.RedactFile, open.RedactText = opt.Redact.Written()
 	if err := s.enc.Encode(call{Open: open}); err != nil {
 		conn.Close()

@@ -44,6 +44,8 @@ type Options struct {
 	Log    *slog.Logger // never nil
 	Redact *redact.Rules
 	Owner  string // who asks, as the list of probes shows it
+	// Symbols are where debug information is, for a build that has none.
+	Symbols []string
 }
 
 // Open opens a process; the engine does.

@@ -82,7 +82,7 @@ func (s *session) opened(ctx context.Context) (Prober, error) {
 		}
 	}
 	log := slog.New(&remoteLog{send: s.send, debug: s.open.Debug})
-	return s.d.Open(ctx, s.open.PID, Options{Budget: s.open.Budget, Log: log, Redact: rules, Owner: s.owner})
+	return s.d.Open(ctx, s.open.PID, Options{Budget: s.open.Budget, Log: log, Redact: rules, Owner: s.owner, Symbols: s.open.Symbols})
 }
 
 func (d *Daemon) enter(s *session) {

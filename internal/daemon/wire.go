@@ -97,6 +97,7 @@ type openCall struct {
 	PID        int
 	Name       string // of the target, for the list
 	Budget     float64
+	Symbols    []string
 	RedactFile string // rules beside the default ones, as they were written
 	RedactText []byte
 	Debug      bool // log records of every level are wanted

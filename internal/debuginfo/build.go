@@ -24,12 +24,15 @@ type Build struct {
 	Revision      string // of version control
 	Modified      bool   // the tree had changes that were not committed
 	PIE           bool
-	Text          Section // .text
+	Text          Section  // .text
+	Tried         []string // where debug information was looked for in vain; set by who looked
 
 	file    *os.File
 	elf     *elf.File
 	debug   map[string]*lazy
-	without bool // WithoutDebug
+	without bool   // WithoutDebug
+	other   string // WithDebug; empty: none
+	sep     *separate
 	pcln    pclntab
 	funcs   []Func
 	list    []*Func
@@ -86,7 +89,7 @@ func openWith(path string, dir *cache.Dir, options []Option) (b *Build, err erro
 		o(b)
 	}
 	if err := b.open(); err != nil {
-		f.Close()
+		b.Close()
 		var e *Error
 		if !errors.As(err, &e) {
 			err = &Error{Path: path, Err: err, Next: "rebuild the program"}
@@ -104,7 +107,12 @@ type Option func(*Build)
 func WithoutDebug() Option { return func(b *Build) { b.without = true } }
 
 // Close gives back the file. A closed Build reads no bytes any more.
-func (b *Build) Close() error { return b.file.Close() }
+func (b *Build) Close() error {
+	if b.sep != nil {
+		b.sep.file.Close()
+	}
+	return b.file.Close()
+}
 
 func (b *Build) open() (err error) {
 	defer guard(&err)
@@ -118,8 +126,16 @@ func (b *Build) open() (err error) {
 	if b.without {
 		b.debug = nil
 	}
+	if b.other != "" {
+		if err := b.openSeparate(); err != nil {
+			return err
+		}
+	}
 	b.attach()
-	return b.readFuncs()
+	if err := b.readFuncs(); err != nil || b.sep == nil || b.sep.proven {
+		return err
+	}
+	return b.agrees()
 }
 
 func (b *Build) openELF() error {
@@ -164,9 +180,11 @@ func (b *Build) readFacts() error {
 	return nil
 }
 
-// note returns the description of the first note in a section.
-func (b *Build) note(name string) []byte {
-	s := b.elf.Section(name)
+func (b *Build) note(name string) []byte { return noteOf(b.elf, name) }
+
+// noteOf returns the description of the first note in a section.
+func noteOf(f *elf.File, name string) []byte {
+	s := f.Section(name)
 	if s == nil || s.Size > 1<<16 {
 		return nil
 	}

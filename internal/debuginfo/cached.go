@@ -61,6 +61,11 @@ func (b *Build) cacheKey() (string, error) {
 		}
 		fmt.Fprintf(h, "%08x\n", sum.Sum32())
 	}
+	if b.sep != nil {
+		if err := b.sep.sum(h); err != nil {
+			return "", err
+		}
+	}
 	return hex.EncodeToString(h.Sum(nil)[:16]), nil
 }
 

@@ -152,13 +152,23 @@ func (e *evaluator) based(n uint64, off int64) {
 	e.push(sym{AtReg, hardware[n], off})
 }
 
+// data pushes an address of data.
+func (e *evaluator) data(addr uint64) {
+	at, ok := e.b.dataAddr(addr)
+	if !ok {
+		e.err = "at a place that is not known in the stripped program"
+		return
+	}
+	e.push(sym{kind: AtAddr, off: int64(at)})
+}
+
 func (e *evaluator) step() {
 	r := &e.r
 	switch op := r.u8(); {
 	case op == opAddr:
-		e.push(sym{kind: AtAddr, off: int64(r.u64())})
+		e.data(r.u64())
 	case op == opAddrx:
-		e.push(sym{kind: AtAddr, off: int64(e.b.addrIndex(e.u, r.uleb()))})
+		e.data(e.b.addrIndex(e.u, r.uleb()))
 	case op == opCFA:
 		e.push(sym{kind: AtCFA})
 	case op == opFbreg:

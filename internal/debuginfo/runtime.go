@@ -74,7 +74,7 @@ func (b *Build) Runtime() (*Runtime, error) {
 		if !b.HasDebug() {
 			return b.inferRuntime()
 		}
-		r := &Runtime{}
+		r := &Runtime{Inferred: b.sep != nil && !b.sep.proven}
 		for _, f := range r.fields() {
 			off, err := b.fieldOffset(f.typ, f.path...)
 			if err != nil {

@@ -71,13 +71,19 @@ func (b *Build) section(name string) (string, error) {
 	return "", nil
 }
 
-func (b *Build) openSections() {
-	b.debug = make(map[string]*lazy)
-	for _, s := range b.elf.Sections {
+// sectionsOf are a file's debug sections by their names without ".debug_".
+func sectionsOf(f *elf.File) map[string]*lazy {
+	out := make(map[string]*lazy)
+	for _, s := range f.Sections {
 		if name, ok := strings.CutPrefix(s.Name, ".debug_"); ok {
-			b.debug[name] = &lazy{sec: s}
+			out[name] = &lazy{sec: s}
 		}
 	}
+	return out
+}
+
+func (b *Build) openSections() {
+	b.debug = sectionsOf(b.elf)
 	if s := b.elf.Section(".text"); s != nil {
 		b.Text = Section{Addr: s.Addr, Size: s.Size, Offset: s.Offset}
 	}

@@ -1,11 +1,13 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"sync"
 
 	"github.com/sidelight-dev/sidelight/internal/debuginfo"
 	"github.com/sidelight-dev/sidelight/internal/locate"
+	"github.com/sidelight-dev/sidelight/internal/symbol"
 )
 
 // Code knows where the source of a running program has code, for editors.
@@ -18,8 +20,8 @@ type Code struct {
 }
 
 // OpenCode reads the build of a process.
-func OpenCode(pid int) (*Code, error) {
-	b, err := debuginfo.Open(fmt.Sprintf("/proc/%d/exe", pid))
+func OpenCode(pid int, symbols ...string) (*Code, error) {
+	b, err := symbol.Open(context.Background(), fmt.Sprintf("/proc/%d/exe", pid), symbol.Options{Given: symbols})
 	if err != nil {
 		return nil, err
 	}

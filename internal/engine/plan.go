@@ -114,7 +114,7 @@ func (p *planner) probe(index int, spec probe.Spec) (*planned, error) {
 	}
 	pl.issues = append(pl.issues, where.Issues...)
 	if spec.Kind == probe.Snapshot && !p.build.HasDebug() {
-		pl.issue(probe.IssueNoDebug, compile.NoDebug)
+		pl.issue(probe.IssueNoDebug, p.build.Missing())
 	}
 	if p.blocked(pl, where); len(where.Sites) == 0 {
 		return pl, nil

@@ -30,6 +30,7 @@ import (
 	"github.com/sidelight-dev/sidelight/internal/probe"
 	"github.com/sidelight-dev/sidelight/internal/program"
 	"github.com/sidelight-dev/sidelight/internal/redact"
+	"github.com/sidelight-dev/sidelight/internal/symbol"
 )
 
 // DefaultBudget is the share of one core that all probes of a target together
@@ -42,6 +43,9 @@ type Options struct {
 	Log    *slog.Logger  // what is done and found; nil: nowhere
 	Guard  []string      // command that runs Guard with the arguments that follow it; nil: no guard
 	Redact *redact.Rules // what is not shown, and where no probe goes; nil: the default rules
+	// Symbols are where debug information is looked for, if the build has none,
+	// instead of the usual places (see symbol.Options).
+	Symbols []string
 }
 
 // Session is the work on one process: its probes, from installation to the last
@@ -88,7 +92,7 @@ func Open(ctx context.Context, pid int, opt Options) (*Session, error) {
 func (s *Session) open(ctx context.Context) error {
 	began := time.Now()
 	var err error
-	if s.build, err = debuginfo.Open(fmt.Sprintf("/proc/%d/exe", s.proc.PID)); err != nil {
+	if s.build, err = symbol.Open(ctx, fmt.Sprintf("/proc/%d/exe", s.proc.PID), symbol.Options{Given: s.opt.Symbols, Log: s.opt.Log}); err != nil {
 		return err
 	}
 	if s.rt, err = s.build.Runtime(); err != nil {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/sidelight-dev/sidelight/internal/locate"
 	"github.com/sidelight-dev/sidelight/internal/probe"
 	"github.com/sidelight-dev/sidelight/internal/program"
+	"github.com/sidelight-dev/sidelight/internal/symbol"
 )
 
 // Examiner says of one build what can be probed and read where. It needs no
@@ -24,8 +26,8 @@ type Examiner struct {
 // Examine opens the build in a file, which may be /proc/PID/exe. What took long
 // to read is kept in a cache for the next time; nil: nowhere, which is for those
 // who have probes in a process (see cache.Entry).
-func Examine(path string, dir *cache.Dir) (*Examiner, error) {
-	b, err := debuginfo.OpenCached(path, dir)
+func Examine(path string, dir *cache.Dir, symbols ...string) (*Examiner, error) {
+	b, err := symbol.Open(context.Background(), path, symbol.Options{Given: symbols, Cache: dir})
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +51,7 @@ func (x *Examiner) Where(at string) (*probe.Where, error) {
 	}
 	out := &probe.Where{Location: at, Build: x.facts(), Issues: append([]probe.Issue{}, found.Issues...)}
 	if !x.build.HasDebug() {
-		out.Issues = append(out.Issues, probe.Issue{Code: probe.IssueNoDebug, Message: compile.NoDebug})
+		out.Issues = append(out.Issues, probe.Issue{Code: probe.IssueNoDebug, Message: x.build.Missing()})
 	}
 	scope := compile.NewScope(x.build, true)
 	for i, way := range x.ways(newPlanner(x.build), found.Sites) {
