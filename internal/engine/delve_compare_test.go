@@ -256,8 +256,11 @@ func (c *comparison) entries(path string, d *delveVar, v *probe.Value) {
 		c.leaf(path+".len", fmt.Sprint(d.Len), fmt.Sprint(v.Len))
 	}
 	ours := map[string]*probe.Value{}
+	whole := !v.Truncated && v.Cut == ""
 	for i := range v.Entries {
-		ours[simple(&v.Entries[i].Key)] = &v.Entries[i].Value
+		key := &v.Entries[i].Key
+		ours[simple(key)] = &v.Entries[i].Value
+		whole = whole && key.Shape != probe.Unreadable && !key.Truncated
 	}
 	for i := 0; i+1 < len(d.Children); i += 2 {
 		key := &d.Children[i]
@@ -266,7 +269,7 @@ func (c *comparison) entries(path string, d *delveVar, v *probe.Value) {
 		}
 		if got := ours[number(key.Value)]; got != nil {
 			c.value(path+"["+key.Value+"]", &d.Children[i+1], got)
-		} else if !v.Truncated && v.Cut == "" {
+		} else if whole {
 			c.diff(path, "no entry %s", key.Value)
 		}
 	}

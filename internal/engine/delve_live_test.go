@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -42,12 +43,15 @@ func TestDelveSeesTheSame(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes minutes: hundreds of stops of a debugger")
 	}
-	seed := uint64(1)
+	seed := uint64(1) // SIDELIGHT_SEED chooses other lines
+	if n, err := strconv.ParseUint(os.Getenv("SIDELIGHT_SEED"), 10, 64); err == nil {
+		seed = n
+	}
 	var all comparison
 	stops := 0
 	for _, w := range witnesses(t) {
 		t.Run(w.name, func(t *testing.T) {
-			seen := w.debug(t, w.candidates(t, seed, 260), 70)
+			seen := w.debug(t, w.candidates(t, seed, 300), 75)
 			stops += len(seen)
 			for len(seen) > 0 {
 				n := min(8, len(seen))
@@ -123,6 +127,10 @@ func buildPackage(t *testing.T, pkg string) string {
 	return path
 }
 
+// anyOrder are functions that range over a map, and so do something else at their
+// first hit in every run.
+var anyOrder = map[string]bool{"text/template.addValueFuncs": true, "text/template.addFuncs": true}
+
 // candidates are lines of one site each, in a random order that is the same
 // every time.
 func (w *witness) candidates(t *testing.T, seed uint64, most int) []stop {
@@ -131,7 +139,7 @@ func (w *witness) candidates(t *testing.T, seed uint64, most int) []stop {
 	known := map[string]bool{}
 	for _, f := range w.build.Funcs() {
 		for _, pkg := range w.pkgs {
-			if f.Package != pkg {
+			if f.Package != pkg || anyOrder[f.Name] {
 				continue
 			}
 			for _, row := range w.build.Lines(f) {
@@ -197,13 +205,15 @@ func (w *witness) debug(t *testing.T, candidates []stop, enough int) []stop {
 // compare takes snapshots at the first hit of some lines, in a run of their own.
 func (w *witness) compare(t *testing.T, stops []stop, all *comparison) {
 	t.Helper()
-	moments := w.snapshots(t, stops)
+	moments, ends := w.snapshots(t, stops)
 	for i := range stops {
 		s := &stops[i]
 		m := moments[fmt.Sprint(i)]
 		if m == nil {
-			t.Errorf("%s: the debugger stopped there, and no snapshot was taken", s.at)
-			continue
+			if end := ends[fmt.Sprint(i)]; end == nil || end.Dropped == 0 {
+				t.Errorf("%s: the debugger stopped there, and no snapshot was taken: %+v", s.at, end)
+			}
+			continue // the scheduler waited for the goroutine at that very moment
 		}
 		if len(m.Frames) == 0 {
 			t.Errorf("%s: a moment without frames", s.at)
@@ -241,7 +251,7 @@ func fromAsked(frames []delveFrame, function string) []delveFrame {
 }
 
 // snapshots runs the program with a snapshot at each stop.
-func (w *witness) snapshots(t *testing.T, stops []stop) map[string]*probe.Moment {
+func (w *witness) snapshots(t *testing.T, stops []stop) (moments map[string]*probe.Moment, ends map[string]*probe.End) {
 	t.Helper()
 	cmd := exec.Command(w.path)
 	in, err := cmd.StdinPipe()
@@ -260,13 +270,16 @@ func (w *witness) snapshots(t *testing.T, stops []stop) map[string]*probe.Moment
 	if err != nil {
 		t.Fatal(err)
 	}
-	moments := map[string]*probe.Moment{}
+	moments, ends = map[string]*probe.Moment{}, map[string]*probe.End{}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for e := range s.Events() {
-			if m, ok := e.(*probe.Moment); ok {
-				moments[m.Probe] = m
+			switch e := e.(type) {
+			case *probe.Moment:
+				moments[e.Probe] = e
+			case *probe.End:
+				ends[e.Probe] = e
 			}
 		}
 	}()
@@ -289,5 +302,5 @@ func (w *witness) snapshots(t *testing.T, stops []stop) map[string]*probe.Moment
 		t.Fatal(err)
 	}
 	<-done
-	return moments
+	return moments, ends
 }
