@@ -28,6 +28,15 @@ func TestImagesThatAreNotTaken(t *testing.T) {
 		setup func(r *rig, in *cpu)
 		want  tally
 	}{
+		"preemption pending": {func(r *rig, _ *cpu) {
+			preempt := int64(stackPreempt)
+			r.put(rigG+int(rigOffsets.GStackguard0), uint64(preempt))
+		}, tally{dropped: 1}},
+		"preemption pending, but few are taken": {func(r *rig, _ *cpu) {
+			preempt := int64(stackPreempt)
+			r.put(rigG+int(rigOffsets.GStackguard0), uint64(preempt))
+			r.put(rigControl+ring.Control(1)+ring.ControlRemaining, 5)
+		}, tally{emitted: 1}},
 		"taken":     {func(*rig, *cpu) {}, tally{emitted: 1}},
 		"without P": {func(r *rig, _ *cpu) { r.onP(9) }, tally{dropped: 1}},
 		"off":       {func(r *rig, _ *cpu) { r.put(rigControl+ring.Control(1), 0) }, tally{}},
@@ -40,6 +49,7 @@ func TestImagesThatAreNotTaken(t *testing.T) {
 		r := newImageRig(t)
 		img, s := r.orderTree(20)
 		r.tables(img)
+		r.env.Limited = strings.Contains(name, "few are taken")
 		r.place(s, Live{})
 		in := r.imageStart()
 		c.setup(r, &in)
