@@ -55,6 +55,7 @@ type Build struct {
 	itabNames onceErr[map[string][]string]
 	anyTypes  onceErr[[]string]
 	rtypes    rtypeCache
+	sharing   sharedCache
 	dicts     onceErr[map[string][]uint64]
 }
 

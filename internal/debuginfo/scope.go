@@ -166,6 +166,9 @@ func (v *Variable) Locate(pc uint64) (l Loc) {
 		return Loc{Indirect: v.indirect}
 	}
 	l = v.here(pc, t.Size)
+	if l.listed && len(l.Pieces) == 1 && l.Pieces[0].Kind == AtCFA && v.block.own && v.b.shared(v.fn, v.Name) {
+		l.listed = false
+	}
 	l.place(t)
 	if l.Why == "" && v.unset(pc) {
 		l = Loc{Why: WhyUnset}

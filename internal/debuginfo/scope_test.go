@@ -251,3 +251,22 @@ func TestUnset(t *testing.T) {
 		}
 	}
 }
+
+// TestShared: a named result that a deferred function sets lies in memory as a
+// whole, although its location list has one place for two words.
+func TestShared(t *testing.T) {
+	eachWay(t, func(t *testing.T, b *Build, o testprog.Options) {
+		if o.GCFlags != "" || versionBefore(b.GoVersion, 23) {
+			return // has no such lists, or does not tell what closures hold
+		}
+		pc := at(t, b, "main.(*Order).Total", "shadow")
+		for _, v := range b.Scope(pc) {
+			if l := v.Locate(pc); v.Name == "err" && (l.Why != "" || len(l.Pieces) != 1 || l.Pieces[0].Kind != AtCFA || l.Pieces[0].Size != 16) {
+				t.Errorf("err: %+v", l)
+			}
+		}
+		if !b.shared(b.FuncNamed("main.(*Order).Total"), "err") || b.shared(b.FuncNamed("main.(*Order).Total"), "sum") || b.shared(b.FuncNamed("main.(*Order).Total"), "x") {
+			t.Error("which variables are shared is not told")
+		}
+	})
+}
