@@ -13,7 +13,7 @@ const applyLong = `Put many probes into a running process at once, from a YAML f
 
   probes:
     - id: orders            # optional; names the probe in the output
-      kind: log             # log, snapshot or count
+      kind: log             # log, snapshot, count, measure, time or trace
       at: orders.go:42
       message: 'order {o.ID} x{o.Qty} for {name}'
       if: o.Qty > 10        # optional, as the others below
@@ -26,6 +26,16 @@ const applyLong = `Put many probes into a running process at once, from a YAML f
       depth: 3              # and frames, max-items, max-bytes
     - kind: count
       at: main.(*Cart).Add
+    - kind: measure
+      at: orders.go:61
+      expression: o.Total   # by and every, as the flags of these names
+    - kind: time            # to: the second of two locations
+      at: main.handle
+      if: $duration > 50ms
+    - kind: trace
+      at: main.handle
+      attributes:
+        user: r.User.ID
 
 They are installed together. A mistake in the file installs none. A probe that
 this build cannot serve is reported with no sites; the others go on, and the

@@ -41,7 +41,7 @@ func bareBrace(text []byte) (line int, key string) {
 }
 
 // fileKeys are what a probe in a file may say.
-var fileKeys = append([]string{"id", "kind", "at", "message", "if", "for", "limit", "rate"}, snapshotKeys...)
+var fileKeys = slices.Concat([]string{"id", "kind", "at", "message", "if", "for", "limit", "rate"}, snapshotKeys, aggregateKeys)
 
 // maxProbes bounds the probes of one file.
 const maxProbes = 1000
@@ -144,7 +144,7 @@ func (r *fileReader) probe(n *yaml.Node, index int) (probe.Spec, error) {
 		return spec, err
 	}
 	for _, key := range fileKeys {
-		if value := fields[key]; value != nil && value.Kind != yaml.ScalarNode && key != "watch" {
+		if value := fields[key]; value != nil && value.Kind != yaml.ScalarNode && key != "watch" && key != "attributes" {
 			return spec, r.errorf(value, "%q takes one value; a text with braces or colons needs quotes: %s: '…'", key, key)
 		}
 	}
@@ -155,6 +155,9 @@ func (r *fileReader) probe(n *yaml.Node, index int) (probe.Spec, error) {
 		return spec, err
 	}
 	if err := r.snapshot(fields, &spec); err != nil {
+		return spec, err
+	}
+	if err := r.aggregate(n, fields, &spec); err != nil {
 		return spec, err
 	}
 	return spec, r.name(n, fields, index, &spec)
@@ -172,17 +175,17 @@ func (r *fileReader) texts(n *yaml.Node, fields map[string]*yaml.Node, spec *pro
 	spec.Message, spec.If = text("message"), text("if")
 	switch {
 	case fields["kind"] == nil:
-		return r.errorf(n, "this probe has no kind: add \"kind: log\", \"kind: snapshot\" or \"kind: count\"")
-	case spec.Kind != probe.Log && spec.Kind != probe.Snapshot && spec.Kind != probe.Count:
-		return r.errorf(fields["kind"], "unknown kind %q: it is log, snapshot or count", spec.Kind)
+		return r.errorf(n, "this probe has no kind: add such as \"kind: log\"; it may be %s", kindList)
+	case !slices.Contains(fileKinds, spec.Kind):
+		return r.errorf(fields["kind"], "unknown kind %q: it is %s", spec.Kind, kindList)
 	case strings.TrimSpace(spec.At) == "":
 		return r.errorf(n, "this probe has no location: add \"at: file.go:LINE\" or \"at: pkg.Func\"")
 	case spec.Kind == probe.Log && fields["message"] == nil:
 		return r.errorf(n, "this log has no message: add \"message: 'text with {expressions}'\"")
 	case spec.Kind != probe.Log && fields["message"] != nil:
 		return r.errorf(fields["message"], "a %s has no message; make it \"kind: log\", or remove the message", spec.Kind)
-	case spec.Kind == probe.Count && fields["rate"] != nil:
-		return r.errorf(fields["rate"], "a count has no rate: it emits nothing; remove the rate")
+	case !slices.Contains(kindKeys["rate"], spec.Kind) && fields["rate"] != nil:
+		return r.errorf(fields["rate"], "a %s has no rate: it emits nothing, or all; remove the rate", spec.Kind)
 	case fields["if"] != nil && strings.TrimSpace(spec.If) == "":
 		return r.errorf(fields["if"], "the condition is empty; remove \"if\", or quote what it should be")
 	}

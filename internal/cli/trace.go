@@ -17,7 +17,8 @@ const traceLong = `Show calls of functions in a running process as spans: when e
 it took, how it ended, and which calls it was made by, within its goroutine.
 
 The first span of another goroutine names the goroutine and the function that
-started it. --attr adds what an expression is when the call begins. A call whose
+started it. --attr adds what an expression is when the call begins; of several
+functions, those that do not have it go without. A call whose
 last error result is not nil has the status error, with its text; so has one
 that a panic ended.
 
@@ -47,7 +48,7 @@ func (a *App) traceCmd() *cobra.Command {
 		Args:              args([]string{"TARGET", "FUNCTION"}, true),
 		ValidArgsFunction: a.completeArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			attrs, err := parseAttrs(f.attrs)
+			attrs, err := parseAttrs(f.attrs, len(args) > 2)
 			if err := errors.Join(err, p.check(), checkTo(args[1:], ""), f.check(&s)); err != nil {
 				return err
 			}
@@ -75,14 +76,15 @@ func (f *traceFlags) check(s *sessionFlags) error {
 	return nil
 }
 
-func parseAttrs(list []string) ([]probe.Attr, error) {
+// parseAttrs reads attributes; of several functions, only some may have one.
+func parseAttrs(list []string, loose bool) ([]probe.Attr, error) {
 	var out []probe.Attr
 	for _, text := range list {
 		name, x, ok := strings.Cut(text, "=")
 		if name = strings.TrimSpace(name); !ok || name == "" || strings.TrimSpace(x) == "" {
 			return nil, usagef("--attr %s: write NAME=EXPRESSION, such as user=req.User.ID", text)
 		}
-		out = append(out, probe.Attr{Name: name, Expr: x})
+		out = append(out, probe.Attr{Name: name, Expr: x, Loose: loose})
 	}
 	return out, nil
 }

@@ -70,6 +70,7 @@ type source struct {
 	value   *expr.Expr // of an aggregate
 	by      *expr.Expr
 	attrs   []*expr.Expr // of a trace
+	loose   map[*expr.Expr]bool
 }
 
 func parse(spec probe.Spec) (*source, error) {
@@ -218,7 +219,7 @@ func (c *compiler) mistake() error {
 		}
 	}
 	for _, x := range c.src.attrs {
-		if c.failed[x] != nil && c.worked[x] == nil {
+		if !c.src.loose[x] && c.failed[x] != nil && c.worked[x] == nil {
 			return &Error{"attribute", c.failed[x]}
 		}
 	}

@@ -19,6 +19,9 @@ type TraceRuntime struct {
 	GGoPC       int64 // g.gopc
 }
 
+// WhyNotHere is why an attribute that only some functions have is not there.
+const WhyNotHere = "not in this function"
+
 // The values of a trace: these, then the attributes, then TraceError.
 const (
 	TraceDepth   = 0 // of the call's frame from the top of the stack, as in jit
@@ -135,7 +138,12 @@ func (t *tracer) begin(at locate.Site, inlined bool) *program.Site {
 		}
 	}
 	for i, x := range t.src.attrs {
+		issues := t.issues
 		out.Captures[TraceAttrs+i] = t.value(s, x, r)
+		if t.src.loose[x] && t.failed[x] != nil {
+			t.issues = issues
+			out.Captures[TraceAttrs+i].Unreadable = WhyNotHere
+		}
 	}
 	out.Slots = r.slots
 	return out
@@ -264,6 +272,12 @@ func (src *source) parseAttrs(spec probe.Spec) error {
 			return &Error{"attribute " + a.Name, err}
 		}
 		src.attrs = append(src.attrs, x)
+		if a.Loose {
+			if src.loose == nil {
+				src.loose = map[*expr.Expr]bool{}
+			}
+			src.loose[x] = true
+		}
 	}
 	return nil
 }

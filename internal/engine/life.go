@@ -65,12 +65,15 @@ type machine struct {
 	budget float64 // share of one core for all probes together; 0: no limit
 	lives  []*life
 	window time.Time // start of the budget's window
+	looked bool      // the first window is over
 }
 
 // Periods of the machine.
 const (
 	second       = time.Second
 	budgetWindow = 500 * time.Millisecond
+	crowd        = 16                     // so many probes at once
+	crowdWindow  = 100 * time.Millisecond // are looked at early, the first time
 	firstRetry   = 2 * time.Second
 	maxRetry     = time.Minute
 )
@@ -175,10 +178,10 @@ func (m *machine) endNamed(ids []string) []effect {
 // dearest probe goes.
 func (m *machine) spend(now time.Time, totals []Totals) []effect {
 	elapsed := now.Sub(m.window)
-	if elapsed < budgetWindow {
+	if elapsed < budgetWindow && (m.looked || len(m.lives) < crowd || elapsed < crowdWindow) {
 		return nil
 	}
-	m.window = now
+	m.window, m.looked = now, true
 	shares, sum := m.shares(elapsed, totals)
 	if m.budget <= 0 {
 		return nil
@@ -192,10 +195,16 @@ func (m *machine) spend(now time.Time, totals []Totals) []effect {
 		l.retry = min(2*l.retry, maxRetry)
 		return []effect{{what: doThrottle, probe: i, on: true}}
 	}
-	if i := dearest(shares, func(i int) bool { return !m.lives[i].ended }); i >= 0 {
-		return m.end(i, probe.EndBudget)
+	var out []effect
+	for sum > m.budget {
+		i := dearest(shares, func(i int) bool { return !m.lives[i].ended })
+		if i < 0 {
+			break
+		}
+		sum -= shares[i]
+		out = append(out, m.end(i, probe.EndBudget)...)
 	}
-	return nil
+	return out
 }
 
 func (m *machine) canThrottle(i int) bool {

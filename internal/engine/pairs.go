@@ -39,6 +39,19 @@ func (s *sums) opens() []underway {
 	return out
 }
 
+// running counts the calls under way of each probe; of many probes, not more than
+// ten times a second.
+func (s *sums) running() []uint64 {
+	if time.Since(s.counted) < 100*time.Millisecond && len(s.open) > hooked {
+		return s.open
+	}
+	s.open, s.counted = make([]uint64, len(s.plan.probes)), time.Now()
+	for _, o := range s.opens() {
+		s.open[o.probe]++
+	}
+	return s.open
+}
+
 // calls is what became of the calls of a probe.
 func (s *sums) calls(i int) *probe.Calls {
 	c := s.gone[i]
@@ -55,11 +68,7 @@ func (s *sums) calls(i int) *probe.Calls {
 			*x.to += s.word(at + x.off)
 		}
 	}
-	for _, o := range s.opens() {
-		if o.probe == i {
-			c.Running++
-		}
-	}
+	c.Running = s.running()[i]
 	if s.plan.probes[i].program.Aggregate.Filter {
 		c.Unmatched = 0 // calls that the condition left out end, too
 	}

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"sort"
+	"time"
 
 	"github.com/sidelight-dev/sidelight/internal/probe"
 	"github.com/sidelight-dev/sidelight/internal/program"
@@ -15,12 +16,14 @@ import (
 
 // sums reads what probes have added up in the target.
 type sums struct {
-	mem    []byte
-	region *ring.Aggregates
-	plan   *plan
-	last   [][]lately // by probe and P
-	rows   []map[uint64]*rowSums
-	gone   []probe.Calls // by probe: those that were found to be gone from outside
+	mem     []byte
+	region  *ring.Aggregates
+	plan    *plan
+	last    [][]lately // by probe and P
+	rows    []map[uint64]*rowSums
+	open    []uint64      // calls under way, by probe,
+	counted time.Time     // when they were counted
+	gone    []probe.Calls // by probe: those that were found to be gone from outside
 }
 
 // lately is when a P was last seen to have added anything.

@@ -65,7 +65,7 @@ func (p *planner) timed(index int, spec probe.Spec) (*planned, error) {
 // none, which the issues say.
 func (p *planner) fromTo(pl *planned) (*locate.Result, compile.Ends, error) {
 	if pl.spec.To == "" {
-		calls, err := locate.ResolveCalls(p.build, pl.spec.At)
+		calls, err := locate.ResolveCalls(p.build, pl.spec.At, pl.spec.Own)
 		if ok, err := pl.located(err); !ok {
 			return nil, compile.Ends{}, err
 		}

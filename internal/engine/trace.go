@@ -83,7 +83,12 @@ func (t *tracing) begin(goid, depth uint64, m spanRecord) {
 	h := m.hit
 	spec := t.plan.probes[m.i].spec
 	s := &probe.Span{Probe: spec.ID, Location: spec.At, ID: randomID(8), PID: h.PID, Goroutine: goid, Function: h.Function,
-		File: h.File, Line: h.Line, Start: h.Time, Attrs: h.Values[compile.TraceAttrs : len(h.Values)-1]}
+		File: h.File, Line: h.Line, Start: h.Time}
+	for _, a := range h.Values[compile.TraceAttrs : len(h.Values)-1] {
+		if a.Value.Shape != probe.Unreadable || a.Value.Text != compile.WhyNotHere {
+			s.Attrs = append(s.Attrs, a)
+		}
+	}
 	if stack := t.open[goid]; len(stack) > 0 {
 		above := stack[len(stack)-1].span
 		s.TraceID, s.Parent, s.Depth = above.TraceID, above.ID, above.Depth+1

@@ -32,6 +32,9 @@ func (r *resolver) function(loc location) error {
 			return err
 		}
 	}
+	if r.own && len(got.own) > wrappers {
+		got.inlined = nil
+	}
 	for _, name := range got.inlined {
 		for _, fn := range r.build.InlinedIn(name) {
 			if err := r.copies(fn, name); err != nil {

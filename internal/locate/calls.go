@@ -32,8 +32,11 @@ type Calls struct {
 // An inlined copy is left by an edge of the flow from one of its instructions to
 // another's; the site is that other instruction. Code that other ways lead to, too,
 // ends nothing for those that did not begin.
-func ResolveCalls(b *debuginfo.Build, at string) (*Calls, error) {
+//
+// With own, inlined copies are left out.
+func ResolveCalls(b *debuginfo.Build, at string, own bool) (*Calls, error) {
 	r := newResolver(b, at)
+	r.own = own
 	r.calls = &Calls{}
 	loc, err := r.location(at)
 	if err != nil {

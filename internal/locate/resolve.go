@@ -47,6 +47,7 @@ type resolver struct {
 	strange []string       // functions whose code is not understood
 	calls   *Calls         // where calls end; nil: nobody asks
 	copied  []uint64       // addresses at which inlined copies begin
+	own     bool           // no inlined copies
 }
 
 func newResolver(b *debuginfo.Build, at string) *resolver {

@@ -52,6 +52,7 @@ type Spec struct {
 	Bounds  Bounds        // of a snapshot
 	Value   string        // the number of a measure
 	By      string        // of an aggregate: what tells its rows apart; empty: one row
+	Own     bool          // of a time: the function's own code only, no inlined copies
 	Attrs   []Attr        // of a trace
 	To      string        // of a time between two locations: the second one
 	Period  time.Duration // between the events of an aggregate; 0: a second

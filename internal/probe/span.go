@@ -3,7 +3,10 @@ package probe
 import "time"
 
 // Attr is an attribute of a trace's spans: an expression and its name.
-type Attr struct{ Name, Expr string }
+type Attr struct {
+	Name, Expr string
+	Loose      bool // functions that do not have it go without
+}
 
 // Outcome says how a call ended.
 type Outcome string

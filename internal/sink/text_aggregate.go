@@ -150,6 +150,9 @@ func callsText(c *probe.Calls) string {
 
 // rowsTable is the rows as a table, the largest first.
 func (t *Text) rowsTable(by *probe.Rows, typ string) string {
+	if len(by.Rows)+int(by.Other.Count)+int(by.Unreadable.Count) == 0 {
+		return ""
+	}
 	head := []string{Escape(by.Expr), "count"}
 	hist := false
 	for _, r := range by.Rows {

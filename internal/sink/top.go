@@ -1,0 +1,243 @@
+package sink
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sidelight-dev/sidelight/internal/probe"
+)
+
+// The columns by which the table of functions can be sorted.
+const (
+	TopTotal = "total"
+	topCalls = "calls"
+	topMean  = "mean"
+	topP99   = "p99"
+)
+
+// TopColumns are their names.
+var TopColumns = []string{TopTotal, topCalls, topMean, topP99}
+
+// TopOptions says how the table of functions is to look.
+type TopOptions struct {
+	TextOptions
+	Every   time.Duration
+	By      string // a column
+	Rows    int    // 0: all
+	Pattern string
+}
+
+// Top writes a table of the functions that are timed, from time to time and at the
+// end.
+type Top struct {
+	w     io.Writer
+	opt   TopOptions
+	paint Paint
+	table *Functions
+	last  time.Time
+	ends  int
+	cost  float64
+	pause time.Duration
+}
+
+// NewTop returns a Sink for people that makes one table of many times.
+func NewTop(w io.Writer, opt TopOptions) *Top {
+	if opt.Zone == nil {
+		opt.Zone = time.Local
+	}
+	if opt.Notes == nil {
+		opt.Notes = io.Discard
+	}
+	return &Top{w: w, opt: opt, paint: Paint(opt.Color), table: NewFunctions()}
+}
+
+// Event takes one event.
+func (t *Top) Event(e probe.Event) error {
+	t.table.Event(e)
+	switch e := e.(type) {
+	case *probe.Ready:
+		t.last = time.Now()
+		_, _ = io.WriteString(t.opt.Notes, t.table.Said()+"\n")
+	case *probe.Measured:
+		if !e.Final && e.Time.Sub(t.last) >= t.opt.Every {
+			t.last = e.Time
+			return t.write(e.Time)
+		}
+	case *probe.End:
+		if t.table.Alive() == 0 {
+			return t.write(time.Now())
+		}
+	}
+	return nil
+}
+
+func (t *Top) write(at time.Time) error {
+	rows := t.table.Sorted(t.opt.By)
+	if len(rows) == 0 {
+		if t.table.Alive() > 0 {
+			return nil
+		}
+		_, err := io.WriteString(t.w, "no function of "+Escape(t.opt.Pattern)+" was called\n")
+		return err
+	}
+	more := 0
+	if t.opt.Rows > 0 && len(rows) > t.opt.Rows {
+		more = len(rows) - t.opt.Rows
+		rows = rows[:t.opt.Rows]
+	}
+	cells := [][]string{{"function", "calls/s", "calls", "total", "mean", "p99"}}
+	for _, r := range rows {
+		cells = append(cells, r.Cells())
+	}
+	text := t.paint.Dim(at.In(t.opt.Zone).Format("15:04:05")) + "  " + t.paint.Bold(Escape(t.opt.Pattern)) + "\n" + table(cells, t.paint)
+	if more > 0 {
+		text += t.paint.Dim(fmt.Sprintf("  %d more with less\n", more))
+	}
+	if said := t.table.LeftOut(); said != "" {
+		text += t.paint.Warn(said) + "\n"
+	}
+	_, err := io.WriteString(t.w, text+"\n")
+	return err
+}
+
+// Functions is the table of functions that are timed, as it grows.
+type Functions struct {
+	rows    map[string]*FunctionRow
+	ready   *probe.Ready
+	refused int
+	out     []string // functions whose timers would have cost too much
+	ended   int
+}
+
+// NewFunctions returns an empty table.
+func NewFunctions() *Functions { return &Functions{rows: map[string]*FunctionRow{}} }
+
+// FunctionRow is what is known of one function.
+type FunctionRow struct {
+	Name    string
+	Calls   uint64
+	Rate    float64 // calls a second, lately
+	Total   float64 // nanoseconds
+	Mean    float64
+	P99     float64
+	LeftOut bool
+
+	began time.Time
+	last  time.Time
+}
+
+// Event takes one event.
+func (f *Functions) Event(e probe.Event) {
+	switch e := e.(type) {
+	case *probe.Ready:
+		f.ready = e
+		for _, r := range e.Probes {
+			if r.Sites == 0 {
+				f.refused++
+			}
+		}
+	case *probe.Measured:
+		f.measured(e)
+	case *probe.End:
+		f.ended++
+		if e.Reason == probe.EndBudget {
+			f.out = append(f.out, e.Probe)
+			if r := f.rows[e.Probe]; r != nil {
+				r.LeftOut = true
+			}
+		}
+	}
+}
+
+func (f *Functions) measured(e *probe.Measured) {
+	r := f.rows[e.Probe]
+	if r == nil {
+		r = &FunctionRow{Name: e.Location, began: e.Time, last: e.Time}
+		f.rows[e.Probe] = r
+	}
+	if d := e.Time.Sub(r.last).Seconds(); d > 0.5 {
+		r.Rate = float64(e.Dist.Count-r.Calls) / d
+		r.last = e.Time
+	} else if r.Calls == 0 {
+		r.Rate = float64(e.Dist.Count) // the first second
+	}
+	r.Calls, r.Total, r.Mean, r.P99 = e.Dist.Count, e.Dist.SumFloat, e.Dist.Mean(), e.Dist.Quantile(0.99)
+}
+
+// Alive is how many timers are in.
+func (f *Functions) Alive() int {
+	if f.ready == nil {
+		return 0
+	}
+	return len(f.ready.Probes) - f.refused - f.ended
+}
+
+// Sorted is the functions that were called, the largest first.
+func (f *Functions) Sorted(by string) []*FunctionRow {
+	var out []*FunctionRow
+	for _, r := range f.rows {
+		if r.Calls > 0 {
+			out = append(out, r)
+		}
+	}
+	key := func(r *FunctionRow) float64 {
+		switch by {
+		case topCalls:
+			return float64(r.Calls)
+		case topMean:
+			return r.Mean
+		case topP99:
+			return r.P99
+		}
+		return r.Total
+	}
+	slices.SortFunc(out, func(a, b *FunctionRow) int {
+		switch x, y := key(a), key(b); {
+		case x > y:
+			return -1
+		case x < y:
+			return 1
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	return out
+}
+
+// Cells is a row as text.
+func (r *FunctionRow) Cells() []string {
+	rate := Number(uint64(r.Rate + 0.5))
+	if r.LeftOut {
+		rate = "left out"
+	}
+	return []string{Escape(shortFunction(r.Name)), rate, Number(r.Calls), duration(r.Total), duration(r.Mean), duration(r.P99)}
+}
+
+// Said says how many functions are timed.
+func (f *Functions) Said() string {
+	if f.ready == nil {
+		return ""
+	}
+	s := fmt.Sprintf("%s timed in pid %d; no thread was held longer than %s", plural(len(f.ready.Probes)-f.refused, "function"), f.ready.PID, Pause(f.ready.Pause))
+	if f.refused > 0 {
+		s += fmt.Sprintf("; %d take no timer", f.refused)
+	}
+	return s
+}
+
+// LeftOut says which functions are not timed any more.
+func (f *Functions) LeftOut() string {
+	if len(f.out) == 0 {
+		return ""
+	}
+	names := make([]string, len(f.out))
+	for i, n := range f.out {
+		names[i] = Escape(shortFunction(n))
+	}
+	if n := len(names); n > 5 {
+		names = append(names[:5], fmt.Sprintf("%d more", n-5))
+	}
+	return "left out, as their timers would cost more than the budget: " + strings.Join(names, ", ") + " (--budget 5% allows more)"
+}
