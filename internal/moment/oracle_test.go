@@ -47,7 +47,7 @@ type child struct {
 	mem   *os.File
 }
 
-func start(t *testing.T, path string) *child {
+func start(t testing.TB, path string) *child {
 	t.Helper()
 	cmd := exec.Command(path)
 	in, err := cmd.StdinPipe()
@@ -88,7 +88,7 @@ func start(t *testing.T, path string) *child {
 
 // base is what the process's addresses are above the linked ones: the kernel
 // tells where its entry is.
-func (c *child) base(t *testing.T) uint64 {
+func (c *child) base(t testing.TB) uint64 {
 	auxv, err := os.ReadFile(fmt.Sprintf("/proc/%d/auxv", c.pid))
 	if err != nil {
 		t.Fatal(err)
@@ -238,7 +238,7 @@ func checkClosure(t *testing.T, c *child, r *Reader, h Hit) {
 
 // stopped makes the image of the goroutine that waits in a system call: its
 // stack pointer and place are those that the kernel tells.
-func (c *child) stopped(t *testing.T, size int64) (*image.Image, uint64) {
+func (c *child) stopped(t testing.TB, size int64) (*image.Image, uint64) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", c.pid))
@@ -264,7 +264,7 @@ func (c *child) stopped(t *testing.T, size int64) (*image.Image, uint64) {
 	return nil, 0
 }
 
-func (c *child) record(t *testing.T, sp uint64, size int64) []byte {
+func (c *child) record(t testing.TB, sp uint64, size int64) []byte {
 	t.Helper()
 	regs := make([]byte, program.RegsSize)
 	binary.LittleEndian.PutUint64(regs[8*rsp:], sp)
@@ -288,7 +288,7 @@ func (c *child) record(t *testing.T, sp uint64, size int64) []byte {
 }
 
 // g is the descriptor of a goroutine that main.prepare started.
-func (c *child) g(t *testing.T) []byte {
+func (c *child) g(t testing.TB) []byte {
 	t.Helper()
 	rt, err := c.b.Runtime()
 	if err != nil {
@@ -366,5 +366,17 @@ func checkStack(t *testing.T, m *probe.Moment, o testprog.Options) {
 		if v := vars["main.Generic[go.shape.int8]."+name]; v.Type != typ {
 			t.Errorf("%s has type %s, want %s", name, v.Type, typ)
 		}
+	}
+}
+
+// BenchmarkFill is what a moment costs the tool, once the build is known to it.
+func BenchmarkFill(b *testing.B) {
+	c := start(b, testprog.Dir(b, "testdata/values", testprog.Options{}))
+	img, pc := c.stopped(b, 2048)
+	site := &program.Site{PC: pc, Function: c.b.FuncAt(pc).Name, File: "asm.s", Line: 1, CFA: program.CFA{Reg: rsp}}
+	r := New(c.b, c.slide, c.read)
+	for b.Loop() {
+		var m probe.Moment
+		r.Fill(Hit{Program: &program.Program{Sites: []program.Site{*site}}, Site: site, Bounds: probe.Bounds{Frames: 30}, Image: img}, &m)
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/sidelight-dev/sidelight/internal/image"
 	"github.com/sidelight-dev/sidelight/internal/probe"
 	"github.com/sidelight-dev/sidelight/internal/program"
+	"github.com/sidelight-dev/sidelight/internal/ring"
 )
 
 // Config is what a Reader knows of the target. Addresses are those of the
@@ -110,6 +111,8 @@ type Place struct {
 	Bytes []byte
 	Have  []bool
 	Why   string // what is to be said of the others
+
+	paid bool // of a reference: to follow it costs depth
 }
 
 // plus is the place off bytes further.
@@ -230,7 +233,7 @@ func (r *Reader) cut(addr uint64) string {
 	switch {
 	case m.Short(addr) && r.cfg.Object > 0:
 		return fmt.Sprintf("more than %d bytes of one object", r.cfg.Object)
-	case depth >= b.Depth:
+	case r.from.paid && depth >= b.Depth && m.Cut&ring.CutDepth != 0:
 		return fmt.Sprintf("deeper than --depth %d", b.Depth)
 	}
 	return Cuts(m, b)[0]
@@ -325,8 +328,14 @@ func (r *Reader) uint(p Place, size int64) (u uint64, late bool, why string) {
 	return binary.LittleEndian.Uint64(w[:]), late, ""
 }
 
-// follow reads what a reference at from leads to.
+// follow reads what a pointer at from leads to.
 func (r *Reader) follow(t *program.Type, from Place, addr uint64) probe.Value {
+	from.paid = true
+	return r.unbox(t, from, addr)
+}
+
+// unbox is follow where the way costs no depth.
+func (r *Reader) unbox(t *program.Type, from Place, addr uint64) probe.Value {
 	saved := r.from
 	r.from = from
 	v := r.value(t, Place{Addr: addr})

@@ -114,7 +114,7 @@ func (r *Reader) dynamic(t *program.Type, data Place) probe.Value {
 	if why != "" {
 		return probe.Why(why)
 	}
-	return r.follow(t, data, at)
+	return r.unbox(t, data, at)
 }
 
 // direct tells whether an interface holds a value of type t itself, and not a

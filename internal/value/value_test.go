@@ -152,6 +152,8 @@ func TestCuts(t *testing.T) {
 		{"short slice", tInts, ring.CutBytes, []block{at(0x20000, 5, 5), {addr: 0x20000, data: words(1, 2), depth: 1}},
 			"[1 2 …] (len 5)", "more than --max-bytes 32768"},
 		{"deep pointer", tPtr, ring.CutDepth, []block{{addr: 0x10000, data: words(0x20000), depth: 3}}, "0x20000", "deeper than --depth 3"},
+		{"bytes, and not depth", tString, ring.CutDepth | ring.CutBytes, []block{{addr: 0x10000, data: words(0x20000, 9), depth: 3}},
+			"… (9 bytes)", "more than --max-bytes 32768"},
 		{"objects", tPtr, ring.CutObjects, []block{at(0x20000)}, "0x20000", "more than --max-items 256 objects"},
 		{"faults", tPtr, ring.CutFaults, []block{at(0x20000)}, "0x20000", "too many addresses could not be read"},
 		{"nothing said", tPtr, 0, []block{at(0x20000)}, "0x20000", "not copied at the hit"},
