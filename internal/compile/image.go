@@ -209,7 +209,7 @@ const regRSP = 4
 func (im *imager) watch(x *expr.Expr) {
 	im.s.lost = nil
 	v := program.Var{Name: x.Text}
-	ch := &checker{x: x, s: im.s}
+	ch := &checker{x: x, s: im.s, message: true}
 	o, err := ch.value(x.Root)
 	if err != nil {
 		im.c.wrong(im.s, x, err, "the watch is unreadable there")
@@ -221,6 +221,7 @@ func (im *imager) watch(x *expr.Expr) {
 		v.Type = o.defaultType()
 	}
 	im.c.works(x, v.Type, ch.reads)
+	v.Reads = ch.reads
 	if v.Why = im.value(&v, o); v.Why != "" || len(im.s.lost) > 0 {
 		im.c.lost(im.s, x, v.Why, "the watch is unreadable there")
 	}

@@ -44,7 +44,7 @@ func (d *Decoder) Moment(rec []byte) (*probe.Moment, error) {
 		}, m)
 	}
 	m.Seq = d.next(r)
-	return d.cfg.Redact.Moment(m), nil
+	return d.cfg.Redact.Moment(m, r.site.Watches...), nil
 }
 
 // fixed are the bytes of a slot that has no length of its own.

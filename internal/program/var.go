@@ -39,5 +39,6 @@ type Var struct {
 	Indirect bool
 	DerefOff int64
 	Static   []byte // of a watched constant: its bytes, or its text
+	Reads    Reads  // of a watched expression
 	Dict     int    // 1 + the index of its true type in the generic function's dictionary; 0: Type is true
 }

@@ -12,7 +12,9 @@ import (
 
 // Moment is a snapshot as it may be shown. Frames of functions where the rules
 // refuse probes keep their names, and show none of their variables.
-func (r *Rules) Moment(m *probe.Moment) *probe.Moment {
+//
+// Watches are the expressions of its watches, in their order.
+func (r *Rules) Moment(m *probe.Moment, watches ...program.Var) *probe.Moment {
 	out := *m
 	out.Frames = slices.Clone(m.Frames)
 	for i := range out.Frames {
@@ -30,7 +32,11 @@ func (r *Rules) Moment(m *probe.Moment) *probe.Moment {
 	}
 	out.Watches = slices.Clone(m.Watches)
 	for i, w := range out.Watches {
-		out.Watches[i] = probe.NamedValue{Name: r.Source(w.Name), Value: r.Expression(w.Name, w.Value)}
+		v := r.Expression(w.Name, w.Value)
+		if i < len(watches) {
+			v = r.Read(watches[i].Reads, w.Value)
+		}
+		out.Watches[i] = probe.NamedValue{Name: r.Source(w.Name), Value: v}
 	}
 	return &out
 }
