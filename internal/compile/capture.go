@@ -219,6 +219,9 @@ func (r *recorder) structure(t *program.Type, p place, blk *block, guard *progra
 		out.Names = append(out.Names, f.Name)
 		out.Fields = append(out.Fields, r.shape(f.Type, within(p, f.Offset), blk.at(f.Offset), guard, depth-1))
 	}
+	if t.Name == "time.Time" {
+		out.Elems = r.zoneLater(t, p, guard)
+	}
 	return out
 }
 

@@ -19,8 +19,10 @@ const (
 )
 
 // timeText makes of the fields of a time.Time the text that Go's JSON has for
-// it, in UTC; ok is false if it is none, or cannot be read.
-func timeText(t *program.Type, fields []probe.NamedValue) (v probe.Value, ok bool) {
+// it: in its location, where what that says of the very second was recorded, else
+// in UTC. ok is false if it is none, or cannot be read.
+func (b *builder) timeText(s *program.Shape, fields []probe.NamedValue) (v probe.Value, ok bool) {
+	t := s.Type
 	if t == nil || t.Name != "time.Time" || len(fields) < 2 {
 		return v, false
 	}
@@ -34,9 +36,32 @@ func timeText(t *program.Type, fields []probe.NamedValue) (v probe.Value, ok boo
 		seconds = year1885 + int64(w>>timeNanoBits&(1<<timeSecondBits-1))
 	}
 	at := time.Unix(seconds-year1970, nanos).UTC()
+	if offset, ok := b.zone(s.Elems, at.Unix()); ok {
+		at = at.In(time.FixedZone("", offset))
+	}
 	if at.Year() < 0 || at.Year() > 9999 {
 		return v, false
 	}
 	text := at.Format(time.RFC3339Nano)
 	return probe.Value{Shape: probe.String, Type: t.Name, Data: []byte(text), Len: int64(len(text))}, true
+}
+
+// maxOffset is more than any place on earth is ahead of UTC, in seconds.
+const maxOffset = 24 * 60 * 60
+
+// zone is how far the location of a time is ahead of UTC at a second.
+func (b *builder) zone(parts []program.Shape, second int64) (offset int, ok bool) {
+	if len(parts) <= program.TimeOffset {
+		return 0, false
+	}
+	var v [program.TimeOffset + 1]int64
+	for i := range v {
+		u, why := b.word(parts[i].Slot, 0)
+		if why != "" {
+			return 0, false
+		}
+		v[i] = int64(u)
+	}
+	in := v[program.TimeStart] <= second && second < v[program.TimeEnd]
+	return int(v[program.TimeOffset]), in && v[program.TimeOffset] > -maxOffset && v[program.TimeOffset] < maxOffset
 }

@@ -210,7 +210,7 @@ func (b *builder) fields(s *program.Shape, depth int) probe.Value {
 	if why, all := sameReason(v.Fields, func(f probe.NamedValue) probe.Value { return f.Value }); all {
 		return probe.Why(why)
 	}
-	if text, ok := timeText(s.Type, v.Fields); ok {
+	if text, ok := b.timeText(s, v.Fields); ok {
 		return text
 	}
 	return v

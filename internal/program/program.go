@@ -115,6 +115,14 @@ type Shape struct {
 	Fields []Shape
 }
 
+// The parts of a time.Time's location, in Shape.Elems: what it made last of some
+// time holds from a second to another, and is so many seconds ahead of UTC.
+const (
+	TimeStart = iota
+	TimeEnd
+	TimeOffset
+)
+
 // The parts of an interface. Those that are not recorded have no slot, or are
 // left out at the end.
 const (

@@ -93,6 +93,7 @@ func errorsToo() {
 	}
 	port = l.Addr().(*net.TCPAddr).Port
 	l.Close()
+	fmt.Println(fixed, inUTC, noTime, *timeP) // a location remembers what it was asked last
 	_, errDial = net.Dial("tcp", fmt.Sprint("127.0.0.1:", port))
 	_, errURL = url.Parse("http://[::1")
 	errJSON = json.Unmarshal([]byte("{"), &small)
@@ -104,7 +105,13 @@ func errorsToo() {
 	errLong = fmt.Errorf("%s: %w", strings.Repeat("x", 300), errPath)
 }
 
-var port int
+var (
+	port   int
+	inUTC  = time.Date(2026, 7, 2, 3, 4, 5, 6000, time.UTC)
+	fixed  = time.Date(2026, 7, 2, 3, 4, 5, 0, time.FixedZone("X", -2*3600-1800))
+	timeP  = &fixed
+	noTime time.Time
+)
 
 func fill() {
 	defer errorsToo()
