@@ -73,7 +73,7 @@ func (a *App) root() *cobra.Command {
 	root.SetHelpCommandGroupID("other")
 	root.SetCompletionCommandGroupID("other")
 	for _, cmd := range []*cobra.Command{a.demoCmd(), a.psCmd(), a.logCmd(), a.countCmd(), a.measureCmd(), a.snapshotCmd(), a.showCmd(), a.applyCmd(),
-		a.timeCmd(), a.traceCmd(), a.topCmd(), a.whereCmd(), a.functionsCmd(), a.filesCmd(), a.symbolsCmd()} {
+		a.timeCmd(), a.traceCmd(), a.topCmd(), a.whereCmd(), a.functionsCmd(), a.filesCmd(), a.sourceCmd(), a.symbolsCmd()} {
 		cmd.GroupID = "probes"
 		root.AddCommand(cmd)
 	}

@@ -76,7 +76,7 @@ var rooms = map[string][]string{
 	"moment":    {"amd64", "debuginfo", "image", "probe", "program", "value"},
 	"decode":    {"image", "moment", "probe", "program", "redact", "ring", "value"},
 	"inject":    {"amd64", "jit", "ring"},
-	"engine":    {"amd64", "cache", "clock", "compile", "debuginfo", "decode", "expr", "inject", "jit", "locate", "moment", "patch", "probe", "program", "redact", "ring", "symbol"},
+	"engine":    {"amd64", "cache", "clock", "compile", "debuginfo", "decode", "expr", "inject", "jit", "locate", "moment", "patch", "probe", "program", "redact", "ring", "source", "symbol"},
 	"target":    {"debuginfo", "probe"},
 	"tree":      {"probe"},
 	"sink":      {"probe", "tree"},
