@@ -156,6 +156,36 @@ var pointer = &program.Type{Name: "unsafe.Pointer", Kind: reflect.UnsafePointer,
 
 // Locate says where the variable is at pc, before the instruction there runs.
 func (v *Variable) Locate(pc uint64) (l Loc) {
+	if v.twin != nil && v.indirect != v.twin.indirect {
+		return v.moved(pc)
+	}
+	return v.alone(pc)
+}
+
+// moved is where a parameter or result is that the compiler, without
+// optimisation, describes twice: in its own place, and behind the pointer to the
+// heap, where the function's first instructions move it. What stays behind in
+// its own place is what was passed, whatever becomes of the variable.
+func (v *Variable) moved(pc uint64) Loc {
+	heap, own := v, v.twin
+	if !v.indirect {
+		heap, own = v.twin, v
+	}
+	line := v.line
+	if row, ok := v.b.LineAt(pc); ok && pc != v.pc {
+		line = row.Line
+	}
+	switch {
+	case pc <= v.b.bodyStart(v.fn):
+		return own.alone(pc)
+	case line > v.DeclLine:
+		return heap.alone(pc)
+	}
+	return Loc{Why: WhyUnset} // on the line where it is moved
+}
+
+// alone is Locate without a look at which of two descriptions holds.
+func (v *Variable) alone(pc uint64) (l Loc) {
 	l.Why = WhyOptimised
 	defer ignore()
 	t := v.Type
@@ -180,7 +210,7 @@ func (v *Variable) Locate(pc uint64) (l Loc) {
 	}
 	l.Indirect = v.indirect
 	if l.Why != "" && v.twin != nil {
-		if other := v.twin.Locate(pc); other.Why == "" {
+		if other := v.twin.alone(pc); other.Why == "" && v.twin.indirect == v.indirect {
 			return other
 		}
 	}

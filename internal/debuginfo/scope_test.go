@@ -270,3 +270,31 @@ func TestShared(t *testing.T) {
 		}
 	})
 }
+
+// TestMoved: an argument that escapes is on the heap once the body began; its
+// own place keeps what was passed.
+func TestMoved(t *testing.T) {
+	eachWay(t, func(t *testing.T, b *Build, o testprog.Options) {
+		f := b.FuncNamed("main.moved")
+		pc := at(t, b, "main.moved", "moved")
+		for _, c := range []struct {
+			pc       uint64
+			indirect bool
+		}{{pc, true}, {f.Entry, false}} {
+			if o.GCFlags == "" && c.pc == f.Entry {
+				continue // there is no pointer yet, and no other description
+			}
+			found := 0
+			for _, v := range b.Scope(c.pc) {
+				if l := v.Locate(c.pc); v.Name == "o" {
+					if found++; l.Why != "" || l.Indirect != c.indirect {
+						t.Errorf("at %#x: %+v", c.pc-f.Entry, l)
+					}
+				}
+			}
+			if found != 1 {
+				t.Errorf("at %#x: o is there %d times", c.pc-f.Entry, found)
+			}
+		}
+	})
+}

@@ -346,11 +346,22 @@ func (m *table) slot(g *program.Type, p Place, i int) {
 	m.entry(kt, vt, kp, vp)
 }
 
+// untold is 1 of a key of which no byte was taken: it comes behind the others.
+func untold(v probe.Value) int {
+	if v.Shape == probe.String && v.Truncated && len(v.Data) == 0 {
+		return 1
+	}
+	return 0
+}
+
 // sortEntries puts entries in the order of their keys: numbers by value, strings
 // by their bytes, others by their text.
 func sortEntries(entries []probe.Entry) {
 	slices.SortStableFunc(entries, func(x, y probe.Entry) int {
 		a, b := x.Key, y.Key
+		if m, n := untold(a), untold(b); m != n {
+			return m - n
+		}
 		if a.Shape == b.Shape {
 			switch a.Shape {
 			case probe.Int:

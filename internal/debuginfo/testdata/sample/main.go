@@ -88,6 +88,14 @@ func escape(o Order, k int) *Order {
 	return &p
 }
 
+//go:noinline
+func moved(o Order) *Order {
+	n := o.ID
+	o.Qty = 7 // line: moved
+	fmt.Fprintln(os.Stderr, n)
+	return &o
+}
+
 func area(a, b int) int {
 	c := a * b
 	return c + 1 // line: inlined
@@ -115,6 +123,7 @@ func main() {
 	f(4)
 	o := escape(Order{ID: 1, Qty: 2, Who: "w"}, 5)
 	Figure = Square{Side: 2}
+	moved(*o)
 	Any = o
 	p := &Pair[string, int]{Key: "k"}
 	p.Set(4)
