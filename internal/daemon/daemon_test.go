@@ -540,15 +540,19 @@ func fill(r *rand.Rand, v reflect.Value, depth int) {
 
 // Every type that package probe calls an event can be sent.
 func TestEveryEventIsRegistered(t *testing.T) {
-	pkgs, err := parser.ParseDir(token.NewFileSet(), filepath.Join("..", "probe"), nil, 0)
-	if err != nil {
-		t.Fatal(err)
+	paths, err := filepath.Glob(filepath.Join("..", "probe", "*.go"))
+	if err != nil || len(paths) == 0 {
+		t.Fatal(paths, err)
 	}
 	source, err := os.ReadFile("wire.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range pkgs["probe"].Files {
+	for _, path := range paths {
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
 		for _, d := range f.Decls {
 			fn, ok := d.(*ast.FuncDecl)
 			if !ok || fn.Name.Name != "event" {

@@ -9,7 +9,7 @@ import (
 )
 
 // itabPrefix begins the symbols of the itabs that the linker lays out:
-// go:itab.CONCRETE,INTERFACE (cmd/compile/internal/reflectdata, 1.20 and later).
+// "go:itab.CONCRETE,INTERFACE" (cmd/compile/internal/reflectdata, 1.20 and later).
 const itabPrefix = "go:itab."
 
 // itabs are the names of the concrete types that the build converts to each

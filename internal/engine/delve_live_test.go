@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -72,7 +71,11 @@ func TestDelveSeesTheSame(t *testing.T) {
 
 func witnesses(t *testing.T) []*witness {
 	t.Helper()
-	src := filepath.Join(runtime.GOROOT(), "src", "go", "parser", "resolver.go")
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := filepath.Join(strings.TrimSpace(string(root)), "src", "go", "parser", "resolver.go")
 	list := []*witness{
 		{name: "words", path: buildPackage(t, "testdata/words"), stdin: src,
 			pkgs: []string{"main", "encoding/json", "text/template", "regexp", "text/tabwriter", "sort", "strconv", "reflect"}},

@@ -14,10 +14,10 @@ type keyed struct {
 	words amd64.Mem   // text: how many words hold it
 	tries amd64.Mem
 
-	hash, slot, t        amd64.Reg
-	keys, extra          amd64.Reg
-	top, found, other    amd64.Label
-	missing, next, equal amd64.Label
+	hash, slot, t     amd64.Reg
+	keys, extra       amd64.Reg
+	top, found, other amd64.Label
+	missing, next     amd64.Label
 }
 
 // key finds the row of the site's key, which has a place in the table from now on

@@ -8,7 +8,6 @@ import (
 // pattern is what a person types to find functions or files.
 type pattern struct {
 	text  string
-	parts []string // of a glob: what stands between the stars
 	glob  bool
 	cases bool // an upper case letter was typed: it means itself
 	loose bool // neither glob nor empty: letters in their order will do

@@ -33,9 +33,9 @@ func (t *Text) moment(m *probe.Moment) error {
 type page struct {
 	strings.Builder
 	paint Paint
-	width int  // 0: no limit
-	late  bool // a mark has been written that needs its legend
-	hints bool // what callers have was written as hints
+	width int               // 0: no limit
+	late  bool              // a mark has been written that needs its legend
+	hints bool              // what callers have was written as hints
 	seen  map[reference]int // how many rows the content took
 }
 
