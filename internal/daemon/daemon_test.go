@@ -588,7 +588,7 @@ func TestWordsHaveNoHiddenFields(t *testing.T) {
 			}
 		}
 	}
-	for _, v := range []any{probe.Ready{}, probe.Hit{}, probe.Moment{}, probe.CountNow{}, probe.Measured{}, probe.End{}, probe.Spec{}, probe.State{}} {
+	for _, v := range []any{probe.Ready{}, probe.Hit{}, probe.Moment{}, probe.CountNow{}, probe.Measured{}, probe.Span{}, probe.End{}, probe.Spec{}, probe.State{}} {
 		look(reflect.TypeOf(v))
 	}
 }

@@ -126,6 +126,7 @@ func init() {
 	gob.RegisterName("moment", &probe.Moment{})
 	gob.RegisterName("count", &probe.CountNow{})
 	gob.RegisterName("measured", &probe.Measured{})
+	gob.RegisterName("span", &probe.Span{})
 	gob.RegisterName("end", &probe.End{})
 }
 
