@@ -23,6 +23,7 @@ const consoleHelp = `Sidelight looks into a process that runs on.
 In a snapshot, type an expression: o.Items[0].SKU, len(o.Items), o.Qty > 10.
 Commands:
   count LOCATION [for 10s] [if CONDITION]   how often does it run?
+  time FUNCTION [for 10s] [if CONDITION]    how long does it take?
   where LOCATION                            what can be probed and read there?
   snapshots                                 those that were taken
   open N                                    show snapshot N
@@ -38,7 +39,8 @@ func init() {
 		"snapshots": (*session).sayMoments,
 		"open":      (*session).sayOpen,
 		"probes":    (*session).sayProbes,
-		"count":     (*session).sayCount,
+		"count":     func(s *session, _ context.Context, r request, rest string) { s.sayNumbers(r, probe.Count, rest) },
+		"time":      func(s *session, _ context.Context, r request, rest string) { s.sayNumbers(r, probe.Time, rest) },
 		"where":     (*session).sayWhere,
 	}
 }
@@ -149,7 +151,7 @@ func (s *session) sayWhere(ctx context.Context, r request, rest string) {
 	}
 }
 
-// counts are the counters that the console put in.
+// counts are the counters and clocks that the console put in.
 type counts struct {
 	list []*counter
 	last int
@@ -162,9 +164,9 @@ type counter struct {
 	say    func(text string, bad bool)
 }
 
-// sayCount puts a counter in, and tells what it counts.
-func (s *session) sayCount(_ context.Context, r request, rest string) {
-	spec, err := parseCount(rest)
+// sayNumbers puts a counter or a clock in, and tells what it finds.
+func (s *session) sayNumbers(r request, kind probe.Kind, rest string) {
+	spec, err := parseNumbers(kind, rest)
 	if err == nil && !s.attached {
 		err = errors.New("no process is attached")
 	}
@@ -195,12 +197,12 @@ func (s *session) sayCount(_ context.Context, r request, rest string) {
 // maxCounting is how long a counter of the console lives.
 const maxCounting = time.Hour
 
-// parseCount reads LOCATION [for DURATION] [if CONDITION].
-func parseCount(rest string) (probe.Spec, error) {
-	usage := errors.New("count LOCATION [for 10s] [if CONDITION]")
+// parseNumbers reads LOCATION [for DURATION] [if CONDITION].
+func parseNumbers(kind probe.Kind, rest string) (probe.Spec, error) {
+	usage := fmt.Errorf("%s LOCATION [for 10s] [if CONDITION]", kind)
 	head, cond, _ := strings.Cut(rest, " if ")
 	words := strings.Fields(head)
-	spec := probe.Spec{Kind: probe.Count, For: 10 * time.Second, If: strings.TrimSpace(cond)}
+	spec := probe.Spec{Kind: kind, For: 10 * time.Second, If: strings.TrimSpace(cond)}
 	switch {
 	case len(words) == 3 && words[1] == "for":
 		life, err := time.ParseDuration(words[2])
@@ -239,7 +241,7 @@ func (c *counts) placed(got map[string]outcome) {
 		case o.report.Sites == 0:
 			n.say(issuesOf(o.report), true)
 		default:
-			n.say(fmt.Sprintf("counting %s for %v", n.spec.At, n.spec.For), false)
+			n.say(fmt.Sprintf("%s %s for %v", map[probe.Kind]string{probe.Count: "counting", probe.Time: "timing"}[n.spec.Kind], n.spec.At, n.spec.For), false)
 			return false
 		}
 		return true
@@ -264,6 +266,26 @@ func (c *counts) now(e *probe.CountNow) {
 			n.say(fmt.Sprintf("%s: %d", n.spec.At, e.Count), false)
 		}
 	}
+}
+
+// measured tells the durations so far.
+func (c *counts) measured(e *probe.Measured) {
+	for _, n := range c.list {
+		if n.spec.ID == e.Probe && e.Dist.Count > 0 {
+			q := func(share float64) time.Duration { return round(time.Duration(e.Dist.Quantile(share))) }
+			n.say(fmt.Sprintf("%s: %s, p50 %v, p90 %v, p99 %v, mean %v", n.spec.At, plural(int64(e.Dist.Count), "call"),
+				q(0.5), q(0.9), q(0.99), round(time.Duration(e.Dist.Mean()))), false)
+		}
+	}
+}
+
+// round leaves three digits of a duration.
+func round(d time.Duration) time.Duration {
+	unit := time.Duration(1)
+	for d/unit >= 1000 {
+		unit *= 10
+	}
+	return d.Round(unit)
 }
 
 // over tells the last word of a counter.

@@ -18,6 +18,8 @@ func (s *session) event(e probe.Event) {
 		s.moments.take(e)
 	case *probe.CountNow:
 		s.counts.now(e)
+	case *probe.Measured:
+		s.counts.measured(e)
 	case *probe.End:
 		s.over(e)
 	}

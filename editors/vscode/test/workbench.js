@@ -53,7 +53,7 @@ async function codeServer(pid) {
 		"workbench.startupEditor": "none", "workbench.colorTheme": "Default Light Modern", "security.workspace.trust.enabled": false,
 		"editor.minimap.enabled": false, "window.commandCenter": false, "telemetry.telemetryLevel": "off", "workbench.tips.enabled": false,
 		"chat.commandCenter.enabled": false, "workbench.secondarySideBar.defaultVisibility": "hidden", "debug.console.fontSize": 12,
-		"git.enabled": false, "debug.internalConsoleOptions": "openOnSessionStart", "chat.disableAIFeatures": true,
+		"git.enabled": false, "files.autoSave": "off", "files.readonlyInclude": { "**": true }, "debug.internalConsoleOptions": "openOnSessionStart", "chat.disableAIFeatures": true,
 	}));
 	const own = { ...process.env, HOME: home };
 	const dirs = ["--user-data-dir", user, "--extensions-dir", extensions];
@@ -72,7 +72,7 @@ async function codeServer(pid) {
 	} };
 }
 
-test("a logpoint and a breakpoint in VS Code, while the process runs on", { timeout: 240000 }, async () => {
+test("a logpoint and a breakpoint in VS Code, while the process runs on", { timeout: 480000 }, async () => {
 	const t = new Target();
 	assert.match(await t.line(), /^open /);
 	const server = await codeServer(t.child.pid);
@@ -93,7 +93,7 @@ test("a logpoint and a breakpoint in VS Code, while the process runs on", { time
 		await page.locator(".quick-input-list .monaco-list-row").first().waitFor();
 		await page.locator(".quick-input-list .monaco-list-row").filter({ hasText: text.split(": ").pop() }).first().click();
 	};
-	const shows = (selector, text) => page.locator(selector).filter({ hasText: text }).first().waitFor({ timeout: 30000 });
+	const shows = (selector, text) => page.locator(selector).filter({ hasText: text }).first().waitFor({ timeout: 90000 });
 	try {
 		await page.goto(server.url);
 		await page.locator(".monaco-workbench").waitFor({ timeout: 60000 });
@@ -122,8 +122,10 @@ test("a logpoint and a breakpoint in VS Code, while the process runs on", { time
 			}
 			assert.ok(Date.now() < end, "the gutter has no menu for logpoints");
 		}
-		await page.locator(".zone-widget .view-lines").first().waitFor();
-		await page.keyboard.type("order {o.ID} of {name}: {total}");
+		const widget = page.locator(".breakpoint-widget .monaco-editor .view-lines").first();
+		await widget.click();
+		await page.keyboard.type("order {o.ID} of {name}: {total}", { delay: 20 });
+		await widget.filter({ hasText: "total}" }).waitFor();
 		await page.keyboard.press("Enter");
 		await page.locator(".codicon-debug-breakpoint-log, .codicon-debug-breakpoint-log-unverified").first().waitFor();
 		await command("Debug: Select and Start Debugging");
