@@ -469,7 +469,7 @@ func TestEventsArriveExactly(t *testing.T) {
 	random := rand.New(rand.NewSource(time.Now().UnixNano()))
 	var wire bytes.Buffer
 	enc, dec := gob.NewEncoder(&wire), gob.NewDecoder(bufio.NewReader(&wire))
-	for _, kind := range []probe.Event{&probe.Ready{}, &probe.Hit{}, &probe.Moment{}, &probe.CountNow{}, &probe.Measured{}, &probe.End{}} {
+	for _, kind := range []probe.Event{&probe.Ready{}, &probe.Hit{}, &probe.Moment{}, &probe.CountNow{}, &probe.Measured{}, &probe.Span{}, &probe.End{}} {
 		for range 25 {
 			v := reflect.New(reflect.TypeOf(kind).Elem())
 			fill(random, v.Elem(), 4)
