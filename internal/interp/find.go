@@ -148,6 +148,9 @@ func (f *finder) swiss() uint64 {
 			left--
 		}
 	}
+	if int64(f.word(f.at+uint64(f.m.DirLen))) != n || f.word(f.at+uint64(f.m.Dir)) != dir {
+		panic(ended{program.StatusWriting})
+	}
 	return 0
 }
 
@@ -156,17 +159,14 @@ func (f *finder) classic() uint64 {
 	if b > program.MaxB {
 		panic(ended{program.StatusLarge})
 	}
-	left := uint64(1) << b
-	base := f.word(f.at + uint64(f.m.Buckets))
-	for pass := range 2 {
-		if pass == 1 {
-			if base = f.word(f.at + uint64(f.m.Old)); base == 0 {
-				break
-			}
-			if left = uint64(1) << b; f.byte(f.m.Busy)&program.ClassicSameSize == 0 {
-				left >>= 1
-			}
+	first, base := f.word(f.at+uint64(f.m.Buckets)), f.word(f.at+uint64(f.m.Old))
+	left := uint64(0)
+	if base != 0 {
+		if left = uint64(1) << b; f.byte(f.m.Busy)&program.ClassicSameSize == 0 {
+			left >>= 1
 		}
+	}
+	for range 2 {
 		for ; left > 0; left-- {
 			for g := base; g != 0; g = f.word(g + uint64(f.m.Overflow)) {
 				f.count()
@@ -176,6 +176,10 @@ func (f *finder) classic() uint64 {
 			}
 			base += uint64(f.m.GroupSize)
 		}
+		base, left = first, uint64(1)<<b
+	}
+	if f.word(f.at+uint64(f.m.Buckets)) != first {
+		panic(ended{program.StatusWriting})
 	}
 	return 0
 }

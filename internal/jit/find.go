@@ -18,6 +18,7 @@ type finding struct {
 	group, j   amd64.Mem
 	key, bytes amd64.Mem // the group's key and its text, the control bytes
 	control    amd64.Mem
+	first      amd64.Mem // the classic array as the search began
 	p, q, n, t amd64.Reg
 	found      amd64.Label
 	missing    amd64.Label
@@ -28,9 +29,9 @@ func (g *gen) findKey(n *program.Node, i int) {
 	g.aside(n, i, func(in []amd64.Mem, result amd64.Mem) {
 		a := g.a
 		f := &finding{m: n.Map, at: in[0], y: in[1], steps: g.slot(), list: g.slot(), len: g.slot(), pass: g.slot(), left: g.slot(),
-			group: g.slot(), j: g.slot(), key: g.slot(), bytes: g.slot(), control: g.slot(),
+			group: g.slot(), j: g.slot(), key: g.slot(), bytes: g.slot(), control: g.slot(), first: g.slot(),
 			p: g.pool[0], q: g.pool[1], n: g.pool[2], t: g.pool[3], found: a.NewLabel(), missing: a.NewLabel()}
-		none, done := a.NewLabel(), a.NewLabel()
+		none, done, checked := a.NewLabel(), a.NewLabel(), a.NewLabel()
 		if f.m.Key == program.KeyString {
 			f.z = in[2]
 			a.OpMemImm(amd64.CMP, f.z, program.MaxCompare, 8)
@@ -64,7 +65,11 @@ func (g *gen) findKey(n *program.Node, i int) {
 			a.OpImm(amd64.ADD, f.t, f.m.Elems, 8)
 		}
 		a.Store(result, f.t, 8)
+		a.Jmp(checked)
 		a.Bind(f.missing)
+		a.Load(f.p, f.at, 8)
+		g.moved(f)
+		a.Bind(checked)
 		a.Load(f.p, f.at, 8)
 		g.idle(f)
 		a.OpMemImm(amd64.CMP, result, 0, 8)
@@ -89,6 +94,23 @@ func (g *gen) idle(f *finding) {
 	g.faulty()
 	g.a.TestMemImm(amd64.At(f.p, int32(f.m.Busy)), int64(f.m.BusyMask), 1)
 	g.a.Jcc(amd64.CondNE, g.fail(program.StatusWriting))
+}
+
+// moved fails where the entries of the map at p have moved since the search began:
+// one that was not found may be there.
+func (g *gen) moved(f *finding) {
+	same := func(off int64, was amd64.Mem) {
+		g.faulty()
+		g.a.Load(f.t, amd64.At(f.p, int32(off)), 8)
+		g.a.OpLoad(amd64.CMP, f.t, was, 8)
+		g.a.Jcc(amd64.CondNE, g.fail(program.StatusWriting))
+	}
+	if f.m.Classic {
+		same(f.m.Buckets, f.first)
+		return
+	}
+	same(f.m.DirLen, f.len)
+	same(f.m.Dir, f.list)
 }
 
 // step counts a group.
@@ -142,11 +164,12 @@ func (g *gen) findSwiss(f *finding) {
 	a.Jmp(tables)
 }
 
-// findClassic goes through the buckets of the map at p, and through those that
-// it is about to leave.
+// findClassic goes through the buckets that the map at p is about to leave, if it
+// grows, and then through the others: entries move from the former to the latter,
+// so that none is missed.
 func (g *gen) findClassic(f *finding) {
 	a, m := g.a, f.m
-	shift, shifted, buckets, chain, old, same := a.NewLabel(), a.NewLabel(), a.NewLabel(), a.NewLabel(), a.NewLabel(), a.NewLabel()
+	shift, shifted, buckets, chain, next, same := a.NewLabel(), a.NewLabel(), a.NewLabel(), a.NewLabel(), a.NewLabel(), a.NewLabel()
 	g.faulty()
 	a.Load(f.t, amd64.At(f.p, int32(m.B)), 1)
 	a.OpImm(amd64.CMP, f.t, program.MaxB, 8)
@@ -160,14 +183,25 @@ func (g *gen) findClassic(f *finding) {
 	a.Jmp(shift)
 	a.Bind(shifted)
 	a.Store(f.len, f.n, 8)
-	a.Store(f.left, f.n, 8)
+	a.StoreImm(f.left, 0, 8)
 	a.StoreImm(f.pass, 0, 8)
 	g.faulty()
 	a.Load(f.q, amd64.At(f.p, int32(m.Buckets)), 8)
+	a.Store(f.first, f.q, 8)
+	g.faulty()
+	a.Load(f.q, amd64.At(f.p, int32(m.Old)), 8)
+	a.Test(f.q, f.q, 8)
+	a.Jcc(amd64.CondE, buckets)
 	a.Store(f.list, f.q, 8)
+	g.faulty()
+	a.TestMemImm(amd64.At(f.p, int32(m.Busy)), program.ClassicSameSize, 1)
+	a.Jcc(amd64.CondNE, same)
+	a.ShiftImm(amd64.SHR, f.n, 1, 8)
+	a.Bind(same)
+	a.Store(f.left, f.n, 8)
 	a.Bind(buckets)
 	a.OpMemImm(amd64.CMP, f.left, 0, 8)
-	a.Jcc(amd64.CondE, old)
+	a.Jcc(amd64.CondE, next)
 	a.OpMemImm(amd64.SUB, f.left, 1, 8)
 	a.Load(f.q, f.list, 8)
 	a.Lea(f.t, amd64.At(f.q, int32(m.GroupSize)))
@@ -181,22 +215,13 @@ func (g *gen) findClassic(f *finding) {
 	g.faulty()
 	a.Load(f.q, amd64.At(f.q, int32(m.Overflow)), 8)
 	a.Jmp(chain)
-	a.Bind(old)
+	a.Bind(next)
 	a.OpMemImm(amd64.CMP, f.pass, 0, 8)
 	a.Jcc(amd64.CondNE, f.missing)
 	a.StoreImm(f.pass, 1, 8)
-	a.Load(f.p, f.at, 8)
-	g.faulty()
-	a.Load(f.q, amd64.At(f.p, int32(m.Old)), 8)
-	a.Test(f.q, f.q, 8)
-	a.Jcc(amd64.CondE, f.missing)
+	a.Load(f.q, f.first, 8)
 	a.Store(f.list, f.q, 8)
 	a.Load(f.n, f.len, 8)
-	g.faulty()
-	a.TestMemImm(amd64.At(f.p, int32(m.Busy)), program.ClassicSameSize, 1)
-	a.Jcc(amd64.CondNE, same)
-	a.ShiftImm(amd64.SHR, f.n, 1, 8)
-	a.Bind(same)
 	a.Store(f.left, f.n, 8)
 	a.Jmp(buckets)
 }
