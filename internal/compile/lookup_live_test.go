@@ -71,7 +71,7 @@ func TestLookupsLive(t *testing.T) {
 			}
 			got, port := map[string]string{}, ""
 			specs = append(specs, probe.Spec{ID: "port", Kind: probe.Log, At: "main.tick", For: time.Minute, Limit: 1, Message: "{port} {errOwn} {errLong}"})
-			ask(t, testprog.Options{Toolchain: toolchain}, specs, func(h *probe.Hit) {
+			ask(t, "testdata/lookup", testprog.Options{Toolchain: toolchain}, specs, func(h *probe.Hit) {
 				for _, v := range h.Values {
 					got[v.Name] = v.Value.String()
 				}
@@ -92,10 +92,10 @@ func TestLookupsLive(t *testing.T) {
 	}
 }
 
-// ask puts logs into testdata/lookup and gives their hits to take.
-func ask(t *testing.T, o testprog.Options, specs []probe.Spec, take func(*probe.Hit)) {
+// ask puts logs into a program and gives their hits to take.
+func ask(t *testing.T, dir string, o testprog.Options, specs []probe.Spec, take func(*probe.Hit)) {
 	t.Helper()
-	cmd := exec.Command(testprog.Dir(t, "testdata/lookup", o))
+	cmd := exec.Command(testprog.Dir(t, dir, o))
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -124,5 +124,33 @@ func ask(t *testing.T, o testprog.Options, specs []probe.Spec, take func(*probe.
 		if h, ok := e.(*probe.Hit); ok {
 			take(h)
 		}
+	}
+}
+
+// TestLookupsUnderWrites looks for keys that are there always, in maps that
+// another goroutine fills and empties: they are found, or it is said why not.
+func TestLookupsUnderWrites(t *testing.T) {
+	for _, toolchain := range []string{"go1.22.12", ""} {
+		t.Run("go"+strings.TrimPrefix(toolchain, "go"), func(t *testing.T) {
+			want := map[string]string{`byText["fixed"]`: "7", `byNumber[7]`: "seven"}
+			got := map[string]int{}
+			var specs []probe.Spec
+			for x := range want {
+				specs = append(specs, probe.Spec{ID: x, Kind: probe.Log, At: "main.tick", Message: "{" + x + "}", For: 1500 * time.Millisecond, Rate: 3000})
+			}
+			ask(t, "testdata/churn", testprog.Options{Toolchain: toolchain}, specs, func(h *probe.Hit) {
+				switch v := h.Message; v {
+				case want[h.Probe]:
+					got["right"]++
+				case "<the map is being written>", "<too large to be searched>":
+					got[v]++
+				default:
+					t.Errorf("%s: got %s", h.Probe, v)
+				}
+			})
+			if t.Logf("%v", got); got["right"] < 100 {
+				t.Errorf("only %v", got)
+			}
+		})
 	}
 }
