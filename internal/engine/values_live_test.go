@@ -37,7 +37,7 @@ var wantedValues = map[string]map[string]string{
 	"numbers": {"a": "-128", "b": "-32768", "c": "-2147483648", "d": "255", "e": "1.5", "f": "(3.5+4i)", "g": "true"},
 	"lists":   {"a": `["a" "" "c d"]`, "b": "[[1] nil [2 3]]", "c": `hello\n`, "d": "[1 2 3]", "n": "6"},
 	"refs": {"p": `&{ID:8 Name:"y"}`, "a": `main.Base{ID:3 Name:"z"}`, "s": "main.Square{Side:2.5}",
-		"err": `*fmt.wrapError(&{msg:"outer: inner: boom" err:*fmt.wrapError(&{msg:"inner: boom" err:*errors.errorString(&{s:"boom"})})})`,
+		"err": "outer: inner: boom",
 		"m":   `map["a":1 "b":2 "c":3]`, "c": "chan int(len 2 of 3: 20 30)", "n": "8"},
 	"known": {"t": "2026-01-02T03:04:05.678Z", "d": "1.5s", "n": "&-123456789012345678901234567890",
 		"a": "192.0.2.7", "ip": "192.0.2.1", "y": "2026"},

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -163,9 +164,28 @@ func TestEveryType(t *testing.T) {
 	}
 }
 
+// bare is a value without the messages of errors, which are shown in place of
+// what they are made of.
+func bare(v probe.Value) probe.Value {
+	if v.Shape == probe.Interface {
+		v.Text = ""
+	}
+	v.Elems, v.Fields = slices.Clone(v.Elems), slices.Clone(v.Fields)
+	for i := range v.Elems {
+		v.Elems[i] = bare(v.Elems[i])
+	}
+	for i := range v.Fields {
+		v.Fields[i].Value = bare(v.Fields[i].Value)
+	}
+	return v
+}
+
 func checkValue(t *testing.T, w [3]string, v probe.Value) {
 	t.Helper()
 	got := marks.Replace(v.String())
+	if chain := marks.Replace(bare(v).String()); w[0] == "VWrapped" && chain != `*fmt.wrapError(&{msg:"outer: inner: boom" err:*fmt.wrapError(&{msg:"inner: boom" err:*errors.errorString(&{s:"boom"})})})` {
+		t.Errorf("the chain of errors: %s", chain)
+	}
 	switch w[1] {
 	case "want":
 		got = address.ReplaceAllString(got, "0x… (shown")
