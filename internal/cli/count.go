@@ -44,7 +44,7 @@ func (a *App) countCmd() *cobra.Command {
 				specs = append(specs, probe.Spec{ID: fmt.Sprintf("p%d", i+1), Kind: probe.Count, At: at,
 					If: p.condition, For: p.life, Limit: p.limit, By: by.by, Period: by.every})
 			}
-			return a.observe(cmd.Context(), args[0], specs, &s)
+			return a.watch(cmd.Context(), args[0], specs, &s, &by.screen)
 		},
 	}
 	p.add(cmd, probe.Count)

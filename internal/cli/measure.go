@@ -11,13 +11,15 @@ import (
 
 // byFlags are what commands whose probes add up have in common.
 type byFlags struct {
-	by    string
-	every time.Duration
+	by     string
+	every  time.Duration
+	screen screenFlags
 }
 
 func (f *byFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.by, "by", "", "a row for each value of this `EXPRESSION`, an integer, a boolean or a string")
 	cmd.Flags().DurationVar(&f.every, "every", probe.DefaultPeriod, "say what there is after each `DURATION`")
+	f.screen.add(cmd)
 	for _, name := range []string{"by", "every"} {
 		_ = cmd.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions)
 	}
@@ -60,7 +62,7 @@ func (a *App) measureCmd() *cobra.Command {
 			}
 			spec := probe.Spec{ID: "p1", Kind: probe.Measure, At: args[1], Value: args[2], By: by.by, Period: by.every,
 				If: p.condition, For: p.life, Limit: p.limit}
-			return a.observe(cmd.Context(), args[0], []probe.Spec{spec}, &s)
+			return a.watch(cmd.Context(), args[0], []probe.Spec{spec}, &s, &by.screen)
 		},
 	}
 	p.add(cmd, probe.Measure)

@@ -50,7 +50,7 @@ func (a *App) timeCmd() *cobra.Command {
 				specs = append(specs, probe.Spec{ID: fmt.Sprintf("p%d", i+1), Kind: probe.Time, At: at, To: to, By: by.by, Period: by.every,
 					If: p.condition, For: p.life, Limit: p.limit})
 			}
-			return a.observe(cmd.Context(), args[0], specs, &s)
+			return a.watch(cmd.Context(), args[0], specs, &s, &by.screen)
 		},
 	}
 	p.add(cmd, probe.Time)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -28,10 +29,11 @@ const topExample = `  sidelight top shop shop
 
 // topFlags are what only top has.
 type topFlags struct {
-	every time.Duration
-	life  time.Duration
-	by    string
-	rows  int
+	every  time.Duration
+	life   time.Duration
+	by     string
+	rows   int
+	screen screenFlags
 }
 
 // topMost is how many functions are timed at once.
@@ -62,6 +64,7 @@ func (a *App) topCmd() *cobra.Command {
 	for _, name := range []string{"every", "for", "rows"} {
 		_ = cmd.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions)
 	}
+	f.screen.add(cmd)
 	s.add(cmd)
 	return cmd
 }
@@ -99,7 +102,15 @@ func (a *App) top(cmd *cobra.Command, target, pattern string, s *sessionFlags, f
 	if s.output != outputJSON {
 		out = sink.NewTop(a.Stdout, sink.TopOptions{TextOptions: a.textOptions(false), Every: f.every, By: f.by, Rows: f.rows, Pattern: pattern})
 	}
-	return a.session(cmd.Context(), p, specs, s, out, stop)
+	live, err := a.page(&f.screen, s, "top "+pattern, f.by, out, stop)
+	if err != nil {
+		return err
+	}
+	if live == nil {
+		return a.session(cmd.Context(), p, specs, s, out, stop)
+	}
+	err = a.session(cmd.Context(), p, specs, s, live, stop)
+	return errors.Join(live.Close(), err)
 }
 
 // timers are a time for each function that a pattern means.

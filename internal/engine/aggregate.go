@@ -25,8 +25,46 @@ func (s *Session) extend(l *live) error {
 	}
 	region.Prepare(l.bay.Sums)
 	l.sums = newSums(l.bay.Sums, region, l.plan)
+	return s.touchSums(l.bay.SumsAt(), region)
+}
+
+// touchSums lets the pages be present in the target that its first hits need, as
+// touch does; those of rows come when they are used, and of very many probes all.
+func (s *Session) touchSums(at uint64, region *ring.Aggregates) error {
+	pages := map[uint64]bool{}
+	span := func(from, n uint64) {
+		for p := from / pageSize; p <= (from+n-1)/pageSize; p++ {
+			pages[p] = true
+		}
+	}
+	span(0, pageSize)
+	if region.Pairs != 0 {
+		span(region.Pairs, ring.PairKeys)
+	}
+	for i, p := range region.Probes[:min(len(region.Probes), touchedProbes)] {
+		if p.By {
+			span(p.Keys, ring.KeyRecords)
+		}
+		for ps := 0; p.Hist && ps < min(region.Ps, touchedPs); ps++ {
+			span(region.AreaOf(i, ps), ring.AreaPositive+8*ring.MainBuckets)
+		}
+	}
+	for p := range pages {
+		// The last byte of a page: only the boundaries hold anything yet, and they end
+		// before it.
+		if err := s.proc.WriteAt([]byte{0}, at+p*pageSize+pageSize-1); err != nil {
+			return err
+		}
+	}
 	return nil
 }
+
+// Whose pages are touched.
+const (
+	pageSize      = 4096
+	touchedProbes = 16
+	touchedPs     = 16
+)
 
 // aggregation is what the bodies of a probe need to know of the region.
 func (p *place) aggregation(pl *planned) *jit.Aggregation {

@@ -115,7 +115,7 @@ func rowObjects(by *probe.Rows) []rowObject {
 func measured(e *probe.Measured) measureObject {
 	o := measureObject{Type: string(e.Kind), Probe: e.Probe, Location: e.Location, Time: stamp(e.Time), Final: e.Final,
 		Expression: e.Expr, distributionPart: distribution(&e.Dist)}
-	if unit(e) == durationName {
+	if Unit(e) == durationName {
 		o.Unit = "ns"
 	}
 	if e.Calls != nil {

@@ -58,7 +58,7 @@ func (t *Text) measured(e *probe.Measured) error {
 	t.width.place = max(t.width.place, runes(place))
 	columns := []string{t.paint.Place(pad(Escape(place), t.width.place)), t.paint.Bold(fmt.Sprintf("%12s", Number(e.Dist.Count))), rate}
 	if e.Dist.Count > 0 {
-		columns = append(columns, quantiles(&e.Dist, unit(e)))
+		columns = append(columns, quantiles(&e.Dist, Unit(e)))
 	}
 	if e.By != nil {
 		columns = append(columns, rowsLine(e.By))
@@ -66,8 +66,8 @@ func (t *Text) measured(e *probe.Measured) error {
 	return t.line(e.Time, e.Probe, columns...)
 }
 
-// unit is the type by which an aggregate's numbers are written.
-func unit(e *probe.Measured) string {
+// Unit is the type by which an aggregate's numbers are written.
+func Unit(e *probe.Measured) string {
 	if e.Kind == probe.Time {
 		return durationName
 	}
@@ -87,17 +87,9 @@ func (t *Text) final(e *probe.Measured) string {
 		what = Escape(e.Expr) + " at " + what
 	}
 	fmt.Fprintf(&b, "\n%s\n", t.paint.Bold(what))
-	d, typ := &e.Dist, unit(e)
-	if d.Count == 0 {
-		b.WriteString("  no number\n")
-	} else {
-		fmt.Fprintf(&b, "  count %s  sum %s  mean %s  last %s\n", Number(d.Count), sumText(d, typ), Quantity(d.Mean(), typ), exactly(d.Last, typ))
-		fmt.Fprintf(&b, "  min %s  p50 %s  p90 %s  p99 %s  p99.9 %s  max %s\n", exactly(d.Min, typ), Quantity(d.Quantile(0.5), typ),
-			Quantity(d.Quantile(0.9), typ), Quantity(d.Quantile(0.99), typ), Quantity(d.Quantile(0.999), typ), exactly(d.Max, typ))
-	}
-	b.WriteString(oddities(d))
-	if e.Calls != nil {
-		b.WriteString(callsText(e.Calls))
+	d, typ := &e.Dist, Unit(e)
+	for _, l := range Summary(e) {
+		b.WriteString("  " + l + "\n")
 	}
 	for _, l := range Histogram(d, typ, barWidth, t.paint) {
 		b.WriteString(l + "\n")
@@ -107,6 +99,25 @@ func (t *Text) final(e *probe.Measured) string {
 	}
 	b.WriteByte('\n')
 	return b.String()
+}
+
+// Summary is the numbers of an aggregate, in a few lines.
+func Summary(e *probe.Measured) []string {
+	d, typ := &e.Dist, Unit(e)
+	lines := []string{"no number"}
+	if d.Count > 0 {
+		q := func(share float64) string { return Quantity(d.Quantile(share), typ) }
+		lines = []string{
+			fmt.Sprintf("count %s  sum %s  mean %s  last %s", Number(d.Count), sumText(d, typ), Quantity(d.Mean(), typ), exactly(d.Last, typ)),
+			fmt.Sprintf("min %s  p50 %s  p90 %s  p99 %s  p99.9 %s  max %s", exactly(d.Min, typ), q(0.5), q(0.9), q(0.99), q(0.999), exactly(d.Max, typ)),
+		}
+	}
+	for _, more := range []string{oddities(d), callsText(e.Calls)} {
+		if more != "" {
+			lines = append(lines, more)
+		}
+	}
+	return lines
 }
 
 // oddities are what was counted and is no number.
@@ -123,11 +134,14 @@ func oddities(d *probe.Distribution) string {
 	if len(parts) == 0 {
 		return ""
 	}
-	return "  and " + strings.Join(parts, ", ") + ": in none of these\n"
+	return "and " + strings.Join(parts, ", ") + ": in none of these"
 }
 
 // callsText says what became of calls, but for those that just returned.
 func callsText(c *probe.Calls) string {
+	if c == nil {
+		return ""
+	}
 	var parts []string
 	for _, x := range []struct {
 		n    uint64
@@ -145,13 +159,22 @@ func callsText(c *probe.Calls) string {
 	if len(parts) == 0 {
 		return ""
 	}
-	return "  calls: " + strings.Join(parts, ", ") + "\n"
+	return "calls: " + strings.Join(parts, ", ")
 }
 
-// rowsTable is the rows as a table, the largest first.
+// rowsTable is the rows as a table.
 func (t *Text) rowsTable(by *probe.Rows, typ string) string {
-	if len(by.Rows)+int(by.Other.Count)+int(by.Unreadable.Count) == 0 {
+	lines := RowLines(by, typ, rowsAtEnd, t.paint)
+	if len(lines) == 0 {
 		return ""
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// RowLines is the first rows as the lines of a table, in their order.
+func RowLines(by *probe.Rows, typ string, most int, paint Paint) []string {
+	if len(by.Rows)+int(by.Other.Count)+int(by.Unreadable.Count) == 0 {
+		return nil
 	}
 	head := []string{Escape(by.Expr), "count"}
 	hist := false
@@ -170,7 +193,7 @@ func (t *Text) rowsTable(by *probe.Rows, typ string) string {
 		rows = append(rows, row)
 	}
 	for i := range by.Rows {
-		if i == rowsAtEnd {
+		if i == most {
 			rest := probe.Row{}
 			for _, r := range by.Rows[i:] {
 				rest.Count += r.Count
@@ -186,7 +209,7 @@ func (t *Text) rowsTable(by *probe.Rows, typ string) string {
 	if by.Unreadable.Count > 0 {
 		add("(unreadable)", &by.Unreadable)
 	}
-	return table(rows, t.paint)
+	return strings.Split(strings.TrimSuffix(table(rows, paint), "\n"), "\n")
 }
 
 // table aligns rows: the first column to the left, the others to the right.

@@ -15,6 +15,12 @@ func (t *Text) span(e *probe.Span) error {
 	return t.line(e.Start, e.Probe, t.paint.Dim(pad(g, t.width.goroutine)), t.spanText(e))
 }
 
+// SpanLine is a span as a line of a page.
+func SpanLine(e *probe.Span, paint Paint) string {
+	t := &Text{paint: paint}
+	return t.paint.Dim(fmt.Sprintf("%s  g%-6d ", e.Start.Local().Format("15:04:05.000"), e.Goroutine)) + t.spanText(e)
+}
+
 // spanText is a span without its time and goroutine.
 func (t *Text) spanText(e *probe.Span) string {
 	parts := []string{strings.Repeat("  ", e.Depth) + t.paint.Place(Escape(shortFunction(e.Function))), t.paint.Bold(tookText(e))}

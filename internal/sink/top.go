@@ -75,27 +75,15 @@ func (t *Top) Event(e probe.Event) error {
 }
 
 func (t *Top) write(at time.Time) error {
-	rows := t.table.Sorted(t.opt.By)
-	if len(rows) == 0 {
+	if len(t.table.Sorted(t.opt.By)) == 0 {
 		if t.table.Alive() > 0 {
 			return nil
 		}
 		_, err := io.WriteString(t.w, "no function of "+Escape(t.opt.Pattern)+" was called\n")
 		return err
 	}
-	more := 0
-	if t.opt.Rows > 0 && len(rows) > t.opt.Rows {
-		more = len(rows) - t.opt.Rows
-		rows = rows[:t.opt.Rows]
-	}
-	cells := [][]string{{"function", "calls/s", "calls", "total", "mean", "p99"}}
-	for _, r := range rows {
-		cells = append(cells, r.Cells())
-	}
-	text := t.paint.Dim(at.In(t.opt.Zone).Format("15:04:05")) + "  " + t.paint.Bold(Escape(t.opt.Pattern)) + "\n" + table(cells, t.paint)
-	if more > 0 {
-		text += t.paint.Dim(fmt.Sprintf("  %d more with less\n", more))
-	}
+	text := t.paint.Dim(at.In(t.opt.Zone).Format("15:04:05")) + "  " + t.paint.Bold(Escape(t.opt.Pattern)) + "\n" +
+		strings.Join(t.table.Lines(t.opt.By, t.opt.Rows, t.paint), "\n") + "\n"
 	if said := t.table.LeftOut(); said != "" {
 		text += t.paint.Warn(said) + "\n"
 	}
@@ -206,8 +194,27 @@ func (f *Functions) Sorted(by string) []*FunctionRow {
 	return out
 }
 
-// Cells is a row as text.
-func (r *FunctionRow) Cells() []string {
+// Lines is the first functions as the lines of a table; most 0: all.
+func (f *Functions) Lines(by string, most int, paint Paint) []string {
+	rows := f.Sorted(by)
+	more := 0
+	if most > 0 && len(rows) > most {
+		more = len(rows) - most
+		rows = rows[:most]
+	}
+	cells := [][]string{{"function", "calls/s", "calls", "total", "mean", "p99"}}
+	for _, r := range rows {
+		cells = append(cells, r.cells())
+	}
+	out := strings.Split(strings.TrimSuffix(table(cells, paint), "\n"), "\n")
+	if more > 0 {
+		out = append(out, paint.Dim(fmt.Sprintf("  %d more with less", more)))
+	}
+	return out
+}
+
+// cells is a row as text.
+func (r *FunctionRow) cells() []string {
 	rate := Number(uint64(r.Rate + 0.5))
 	if r.LeftOut {
 		rate = "left out"

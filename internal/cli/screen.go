@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sidelight-dev/sidelight/internal/dash"
+	"github.com/sidelight-dev/sidelight/internal/probe"
+	"github.com/sidelight-dev/sidelight/internal/sink"
+)
+
+// screenFlags say whether a page of the terminal shows what probes add up.
+type screenFlags struct {
+	plain bool
+	still string
+}
+
+func (f *screenFlags) add(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.plain, "plain", false, "write lines, also on a terminal, instead of a live page")
+	cmd.Flags().StringVar(&f.still, "still", "", "draw the page once, at the end, in so many `COLUMNSxROWS`: for pictures")
+	_ = cmd.Flags().MarkHidden("still")
+}
+
+// shown is a sink that has a last word.
+type shown interface {
+	sink.Sink
+	Close() error
+}
+
+// page is the page of the terminal, where there is one and nobody asked for lines;
+// else nil.
+func (a *App) page(f *screenFlags, s *sessionFlags, title, top string, after sink.Sink, stop *interruption) (shown, error) {
+	opt := dash.Options{Title: title, Paint: a.paint(a.Stdout), Top: top, After: after, Stop: func() {
+		select {
+		case stop.signals <- os.Interrupt:
+		default: // it ends already
+		}
+	}}
+	if f.still != "" {
+		var width, height int
+		if _, err := fmt.Sscanf(f.still, "%dx%d", &width, &height); err != nil || width < 20 || height < 8 {
+			return nil, usagef("--still %s: write COLUMNSxROWS, such as 100x30", f.still)
+		}
+		return dash.NewStill(opt, a.Stdout, width, height), nil
+	}
+	if f.plain || s.output == outputJSON || !isTerminal(a.Stdout) || !isTerminal(os.Stdin) || os.Getenv("TERM") == "dumb" {
+		return nil, nil
+	}
+	return dash.New(opt), nil
+}
+
+// watch is observe with a live page where there is a terminal.
+func (a *App) watch(ctx context.Context, name string, specs []probe.Spec, s *sessionFlags, f *screenFlags) error {
+	stop := catchSignals(a.Stdout)
+	defer stop.release()
+	p, err := a.Host.Resolve(name)
+	if err != nil {
+		return err
+	}
+	out := a.sink(s, len(specs) > 1)
+	live, err := a.page(f, s, string(specs[0].Kind)+" "+p.Name, "", out, stop)
+	if live == nil || err != nil {
+		if err != nil {
+			return err
+		}
+		return a.session(ctx, p, specs, s, out, stop)
+	}
+	err = a.session(ctx, p, specs, s, live, stop)
+	return errors.Join(live.Close(), err)
+}

@@ -1,0 +1,123 @@
+package dash
+
+import (
+	"bytes"
+	"math/big"
+	"strings"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"charm.land/lipgloss/v2"
+
+	"github.com/sidelight-dev/sidelight/internal/probe"
+)
+
+var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+
+func integer(v int64) probe.Value { return probe.Value{Shape: probe.Int, Type: "int", Int: v} }
+
+// told is what a measure by key says at second i.
+func told(i int) *probe.Measured {
+	n := uint64(100 * (i + 1))
+	dist := func(n uint64) probe.Distribution {
+		return probe.Distribution{Count: n, Sum: big.NewInt(int64(3 * n)), Min: integer(2), Max: integer(9), Last: integer(4), Scale: 6,
+			Buckets: []probe.Bucket{{From: 1.98, To: 2, Count: n / 2}, {From: 3.9, To: 4, Count: n - n/2}}}
+	}
+	all, a, b := dist(n), dist(n/4), dist(n-n/4)
+	name := func(s string) probe.Value {
+		return probe.Value{Shape: probe.String, Type: "string", Data: []byte(s), Len: int64(len(s))}
+	}
+	return &probe.Measured{Kind: probe.Measure, Probe: "p1", Location: "orders.go:42", Time: noon.Add(time.Duration(i) * time.Second),
+		Expr: "o.Qty", Type: "int", Dist: all, By: &probe.Rows{Expr: "o.User", Rows: []probe.Row{
+			{Key: name("zoe"), Count: b.Count, Dist: &b}, {Key: name("ann\x1b[2J"), Count: a.Count, Dist: &a}}}}
+}
+
+func fed() *page {
+	p := newPage(Options{Title: "measure shop"})
+	p.width, p.height = 70, 20
+	p.event(&probe.Ready{PID: 7, Probes: []probe.Report{{Probe: "p1", Location: "orders.go:42", Sites: 1, Jumps: 1}}})
+	for i := range 5 {
+		p.event(told(i))
+	}
+	return p
+}
+
+func TestPageShowsWhatProbesHave(t *testing.T) {
+	p := fed()
+	for _, want := range []string{"measure shop", "pid 7", "o.Qty at orders.go:42", "100/s", "count 500", "p99 4", "████", "q quit"} {
+		if !strings.Contains(p.draw(), want) {
+			t.Errorf("no %q on the page:\n%s", want, p.draw())
+		}
+	}
+	p.key("k")
+	page := p.draw()
+	if ann, zoe := strings.Index(page, "ann"), strings.Index(page, "zoe"); ann < 0 || zoe < ann {
+		t.Errorf("rows are not sorted by their key:\n%s", page)
+	}
+	if strings.Contains(page, "\x1b[2J") {
+		t.Error("the target controls the terminal")
+	}
+	p.key("c")
+	if page := p.draw(); strings.Index(page, "zoe") > strings.Index(page, "ann") {
+		t.Errorf("rows are not sorted by their count:\n%s", page)
+	}
+}
+
+func TestPageFitsIntoItsTerminal(t *testing.T) {
+	p := fed()
+	for _, size := range [][2]int{{20, 8}, {40, 10}, {70, 20}, {200, 60}} {
+		p.Update(tea.WindowSizeMsg{Width: size[0], Height: size[1]})
+		lines := strings.Split(p.draw(), "\n")
+		if len(lines) > size[1] {
+			t.Errorf("%d lines in %d", len(lines), size[1])
+		}
+		for _, l := range lines {
+			if w := lipgloss.Width(l); w > size[0] {
+				t.Errorf("a line of %d columns in %d: %q", w, size[0], l)
+			}
+		}
+	}
+}
+
+func TestPauseLosesNothing(t *testing.T) {
+	p := fed()
+	p.key("p")
+	before := p.draw()
+	for i := 5; i < 9; i++ {
+		p.Update(probe.Event(told(i)))
+	}
+	if p.draw() != before || !strings.Contains(before, "paused") {
+		t.Error("the page moves while it is held still")
+	}
+	p.key("p")
+	if !strings.Contains(p.draw(), "count 900") {
+		t.Errorf("what came meanwhile is lost:\n%s", p.draw())
+	}
+	if cmd := p.key("q"); cmd == nil {
+		t.Error("q does not end")
+	}
+}
+
+func TestTableOfFunctions(t *testing.T) {
+	var out bytes.Buffer
+	s := NewStill(Options{Title: "top shop", Top: "total"}, &out, 90, 20)
+	_ = s.Event(&probe.Ready{PID: 7, Probes: []probe.Report{{Probe: "a", Sites: 1}, {Probe: "b", Sites: 1}, {Probe: "c"}}})
+	for i, name := range []string{"a", "b"} {
+		_ = s.Event(&probe.Measured{Kind: probe.Time, Probe: name, Location: "shop." + name, Time: noon, Dist: probe.Distribution{
+			Count: 10, SumFloat: float64(1000 * (i + 1)), Min: integer(1), Max: integer(2000), Buckets: []probe.Bucket{{From: 90, To: 100, Count: 10}}}})
+	}
+	_ = s.Event(&probe.End{Probe: "a", Reason: probe.EndBudget})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	text := out.String()
+	if a, b := strings.Index(text, "shop.a "), strings.Index(text, "shop.b "); b < 0 || a < b {
+		t.Errorf("not sorted by total:\n%s", text)
+	}
+	for _, want := range []string{"2 functions timed", "1 take no timer", "left out"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q:\n%s", want, text)
+		}
+	}
+}

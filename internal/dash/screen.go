@@ -1,0 +1,259 @@
+// Package dash is what probes that add up show on a terminal while they work:
+// numbers, a sparkline of the rate, histograms and tables that a person sorts.
+//
+// Events of a session come in, from package cli, which stands before it; a page of
+// the terminal goes out, and keys come back: one of them ends the session. Package
+// sink, which stands after it, writes the numbers, and the last word on the plain
+// terminal when the page is gone.
+package dash
+
+import (
+	"io"
+	"os"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/sidelight-dev/sidelight/internal/probe"
+	"github.com/sidelight-dev/sidelight/internal/sink"
+)
+
+// Options says what a screen shows.
+type Options struct {
+	Title string // the command, as the window is called
+	Paint sink.Paint
+	Top   string      // of a table of functions: the column that it is sorted by; "" for aggregates and spans
+	After sink.Sink   // takes what is said at the end, on the plain terminal
+	Stop  func()      // ends the session
+	Still func() bool // not nil: no terminal; the page is drawn once, at the end
+}
+
+// Screen is a sink.Sink on a terminal.
+type Screen struct {
+	opt     Options
+	page    *page
+	program *tea.Program
+	gone    chan struct{}
+	last    []probe.Event // for the plain terminal
+}
+
+// New starts a page on the terminal.
+func New(opt Options) *Screen {
+	s := &Screen{opt: opt, page: newPage(opt), gone: make(chan struct{})}
+	s.program = tea.NewProgram(s.page, tea.WithOutput(os.Stdout))
+	go func() {
+		defer close(s.gone)
+		_, _ = s.program.Run() // it ends by a key, or by Close
+		opt.Stop()
+	}()
+	return s
+}
+
+// NewStill draws a page of a size once, when it is closed: for pictures.
+func NewStill(opt Options, w io.Writer, width, height int) *Still {
+	p := newPage(opt)
+	p.width, p.height = width, height
+	return &Still{page: p, w: w}
+}
+
+// Still is a page that is drawn once.
+type Still struct {
+	page *page
+	w    io.Writer
+}
+
+// Event takes one event.
+func (s *Still) Event(e probe.Event) error {
+	s.page.event(e)
+	return nil
+}
+
+// Close draws the page.
+func (s *Still) Close() error {
+	_, err := io.WriteString(s.w, s.page.draw()+"\n")
+	return err
+}
+
+// Event takes one event. What is said at the end waits for the plain terminal.
+func (s *Screen) Event(e probe.Event) error {
+	switch x := e.(type) {
+	case *probe.Ready, *probe.End:
+		s.last = append(s.last, e)
+	case *probe.Measured:
+		if x.Final {
+			s.last = append(s.last, e)
+		}
+	case *probe.CountNow:
+		if x.Final {
+			s.last = append(s.last, e)
+		}
+	}
+	select {
+	case <-s.gone:
+	default:
+		s.program.Send(e)
+	}
+	return nil
+}
+
+// Close leaves the page, and says on the plain terminal what there is to say.
+func (s *Screen) Close() error {
+	s.program.Quit()
+	<-s.gone
+	for _, e := range s.last {
+		if err := s.opt.After.Event(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// page is what is seen.
+type page struct {
+	opt           Options
+	width, height int
+	paused, help  bool
+	pending       []probe.Event // while paused
+	ready         *probe.Ready
+
+	series []*series // aggregates, in the order of their probes
+	at     int       // the one that is shown
+	rows   bool      // its rows, not its histogram
+	by     string    // what rows are sorted by
+
+	table *sink.Functions // of a top
+	spans []string        // the last spans
+	ended int
+}
+
+func newPage(opt Options) *page {
+	p := &page{opt: opt, by: opt.Top, width: 80, height: 24}
+	if opt.Top != "" {
+		p.table = sink.NewFunctions()
+	}
+	return p
+}
+
+// Init asks for nothing.
+func (p *page) Init() tea.Cmd { return nil }
+
+// View is the page for the terminal.
+func (p *page) View() tea.View {
+	v := tea.NewView(p.draw())
+	v.AltScreen = true
+	v.WindowTitle = "sidelight " + sink.Escape(p.opt.Title)
+	return v
+}
+
+// Update takes an event, a key or the size of the terminal.
+func (p *page) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		p.width, p.height = msg.Width, msg.Height
+	case tea.KeyPressMsg:
+		return p, p.key(msg.String())
+	case probe.Event:
+		if p.paused {
+			p.pending = append(p.pending, msg)
+		} else {
+			p.event(msg)
+		}
+	}
+	return p, nil
+}
+
+// key does what a key stands for.
+func (p *page) key(key string) tea.Cmd {
+	switch key {
+	case "q", "esc", "ctrl+c":
+		return tea.Quit
+	case "?":
+		p.help = !p.help
+	case "p", "space":
+		p.paused = !p.paused
+		for _, e := range p.pending {
+			p.event(e)
+		}
+		p.pending = nil
+	case "tab", "n":
+		p.at = (p.at + 1) % max(1, len(p.series))
+	case "shift+tab", "N":
+		p.at = (p.at + len(p.series) - 1 + max(0, 1-len(p.series))) % max(1, len(p.series))
+	case "h", "b":
+		p.rows = !p.rows
+	default:
+		p.sort(key)
+	}
+	return nil
+}
+
+// The columns by their keys.
+var columns = map[string]string{"t": "total", "c": "calls", "m": "mean", "9": "p99", "k": "key"}
+
+func (p *page) sort(key string) {
+	if c, ok := columns[key]; ok {
+		p.by = c
+		p.rows = p.rows || p.table == nil && p.current() != nil && p.current().by() != nil
+	}
+}
+
+// event takes in what probes tell.
+func (p *page) event(e probe.Event) {
+	if p.table != nil {
+		p.table.Event(e)
+	}
+	switch e := e.(type) {
+	case *probe.Ready:
+		p.ready = e
+	case *probe.Measured:
+		if p.table == nil {
+			p.seriesOf(e.Probe).measured(e)
+		}
+	case *probe.CountNow:
+		p.seriesOf(e.Probe).counted(e)
+	case *probe.Span:
+		p.spans = append(p.spans, sink.SpanLine(e, p.opt.Paint))
+		if n := len(p.spans) - mostSpans; n > 0 {
+			p.spans = p.spans[n:]
+		}
+	case *probe.End:
+		p.ended++
+	}
+}
+
+// mostSpans are kept for a page.
+const mostSpans = 500
+
+func (p *page) seriesOf(id string) *series {
+	for _, s := range p.series {
+		if s.probe == id {
+			return s
+		}
+	}
+	s := &series{probe: id}
+	p.series = append(p.series, s)
+	return s
+}
+
+// current is the aggregate that is shown; nil if there is none.
+func (p *page) current() *series {
+	if p.at >= len(p.series) {
+		return nil
+	}
+	return p.series[p.at]
+}
+
+// keys is the last line of the page.
+func (p *page) keys() string {
+	list := []string{"q quit", "p pause"}
+	switch {
+	case p.table != nil:
+		list = append(list, "sort by: t total, c calls, m mean, 9 p99")
+	case p.current() != nil && p.current().by() != nil:
+		list = append(list, "b histogram or rows", "sort by: c count, k key, t sum, m mean, 9 p99")
+	}
+	if len(p.series) > 1 {
+		list = append(list, "tab next probe")
+	}
+	return strings.Join(list, "   ")
+}
