@@ -41,6 +41,8 @@ type Options struct {
 	Target string        // its name, for the list of probes
 	Owner  string        // who asks, likewise
 	Direct bool          // hold the probes in this process, not in the daemon
+	// Symbols are where debug information is looked for instead of the usual places.
+	Symbols []string
 }
 
 // Owner knows the probes that all commands and editors of this user have put

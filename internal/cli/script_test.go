@@ -45,13 +45,13 @@ func TestMain(m *testing.M) {
 		"sidelight": func() {
 			app := New()
 			app.Open = openFake
-			app.Examine = examineEngine
+			app.Examine = examineEngine(app)
 			os.Exit(app.Main(context.Background(), os.Args[1:]))
 		},
 		"sidelight-real": func() {
 			app := New()
 			app.Open = openEngine
-			app.Examine = examineEngine
+			app.Examine = examineEngine(app)
 			app.Guard = func(args []string) error { return engine.Guard(args, os.Stdin) }
 			os.Exit(app.Main(context.Background(), os.Args[1:]))
 		},
@@ -87,11 +87,13 @@ func openEngine(ctx context.Context, pid int, opt Options) (Prober, error) {
 	if err != nil {
 		return nil, err
 	}
-	return engine.Open(ctx, pid, engine.Options{Budget: opt.Budget, Log: opt.Log, Redact: opt.Redact, Guard: []string{self, guardCommand}})
+	return engine.Open(ctx, pid, engine.Options{Budget: opt.Budget, Log: opt.Log, Redact: opt.Redact, Symbols: opt.Symbols, Guard: []string{self, guardCommand}})
 }
 
 // examineEngine examines builds as people's sidelight does.
-func examineEngine(path string) (Examiner, error) { return engine.Examine(path, cache.Default()) }
+func examineEngine(app *App) func(string) (Examiner, error) {
+	return func(path string) (Examiner, error) { return engine.Examine(path, cache.Default(), app.Symbols...) }
+}
 
 // withCleanup removes the targets when all tests are done.
 type withCleanup struct {

@@ -60,7 +60,7 @@ func (a *App) session(ctx context.Context, p target.Process, specs []probe.Spec,
 		return err
 	}
 	prober, err := a.Open(ctx, p.PID, Options{Budget: float64(f.budget), Log: a.logger(f.verbose), Redact: rules,
-		Target: p.Name, Owner: "sidelight " + f.command, Direct: f.direct})
+		Target: p.Name, Owner: "sidelight " + f.command, Direct: f.direct, Symbols: a.Symbols})
 	if err != nil {
 		return err
 	}

@@ -92,7 +92,7 @@ func openWith(path string, dir *cache.Dir, options []Option) (b *Build, err erro
 	if err := b.open(); err != nil {
 		b.Close()
 		var e *Error
-		if !errors.As(err, &e) {
+		if !errors.As(err, &e) && !errors.Is(err, ErrMismatch) {
 			err = &Error{Path: path, Err: err, Next: "rebuild the program"}
 		}
 		return nil, err

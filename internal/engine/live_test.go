@@ -211,6 +211,13 @@ func open(t *testing.T, c *child, opt Options) *Session {
 func observe(t *testing.T, c *child, specs ...probe.Spec) *observation {
 	t.Helper()
 	o := &observation{t: t, s: open(t, c, Options{}), done: make(chan struct{})}
+	o.receive(specs...)
+	return o
+}
+
+// receive installs probes and collects what they tell.
+func (o *observation) receive(specs ...probe.Spec) {
+	o.t.Helper()
 	go func() {
 		defer close(o.done)
 		for e := range o.s.Events() {
@@ -226,9 +233,8 @@ func observe(t *testing.T, c *child, specs ...probe.Spec) *observation {
 	defer cancel()
 	var err error
 	if o.ready, err = o.s.Install(ctx, specs); err != nil {
-		t.Fatal(err)
+		o.t.Fatal(err)
 	}
-	return o
 }
 
 // end closes the session and returns the End of each probe by its id.

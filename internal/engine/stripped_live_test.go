@@ -83,3 +83,30 @@ func testStripped(t *testing.T, c *child) {
 	}
 	checkText(t, c)
 }
+
+// TestStrippedWithSymbols logs variables of stripped targets by the debug
+// information of their twins, whose data lie elsewhere.
+func TestStrippedWithSymbols(t *testing.T) {
+	for _, tc := range toolchains {
+		for _, flags := range [][]string{nil, {"-buildmode=pie"}} {
+			if tc != "local" && (testing.Short() || flags != nil) {
+				continue
+			}
+			t.Run(tc+"/"+strings.Join(flags, ","), func(t *testing.T) {
+				env := []string{toolchainEnv(tc)}
+				full := buildTarget(t, env, flags...)
+				c := startTarget(t, buildTarget(t, env, append([]string{"-ldflags=-s -w"}, flags...)...))
+				s := open(t, c, Options{Symbols: []string{full}})
+				o := &observation{t: t, s: s, done: make(chan struct{})}
+				o.receive(probe.Spec{ID: "log", Kind: probe.Log, At: mark(t, "handle"), Message: "{o.ID} {name} {price}", If: "o.ID%10 == 3"})
+				c.run("handle", 1000)
+				ends := o.end()
+				checkLog(t, o, ends["log"])
+				if o.ready.Probes[0].Sites == 0 || s.build.DebugPath() != full {
+					t.Errorf("%+v with %s", o.ready.Probes[0], s.build.DebugPath())
+				}
+				checkText(t, c)
+			})
+		}
+	}
+}
