@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -64,6 +65,9 @@ func (a *App) whereCmd() *cobra.Command {
 }
 
 func (a *App) where(s *subject, at, output string) error {
+	if strings.HasSuffix(at, ".go") {
+		return usagef("the line is missing: %s:LINE; or --all %s for every line of the file", at, at)
+	}
 	w, err := s.Where(at)
 	if err != nil {
 		return err
@@ -212,12 +216,20 @@ func inlinedText(calls []probe.Call) string {
 
 // shortFunction leaves the last element of the package's path.
 func shortFunction(name string) string {
-	head, rest := name, ""
-	if i := strings.IndexAny(name, "[("); i >= 0 {
-		head, rest = name[:i], name[i:]
+	short := paths.ReplaceAllString(name, "")
+	from, to := strings.IndexByte(short, '['), strings.LastIndexByte(short, ']')
+	if from >= 0 && to-from > maxArguments {
+		short = short[:from] + "[…]" + short[to+1:]
 	}
-	return base(head) + rest
+	return short
 }
+
+// paths are what stands before the last elements of packages' paths, in type
+// arguments, too, whose shapes the compiler marks.
+var paths = regexp.MustCompile(`(?:[^\s\[\](),*]+/)|go\.shape\.`)
+
+// maxArguments is how long type arguments may be that are shown.
+const maxArguments = 40
 
 func base(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
 
@@ -227,6 +239,7 @@ type seen struct {
 	readable, lost []int // sites, from 1
 	missing        int   // sites where it is not in scope
 	types          int
+	differ         bool // the lines where it can be read are not the same for all
 }
 
 // summary gathers the variables of all sites, in their first order.
@@ -251,6 +264,8 @@ func summary(sites []probe.WhereSite) []*seen {
 			if len(x.lost) == 0 {
 				x.Why, x.Up, x.Down = v.Why, v.Up, v.Down
 			}
+			x.differ = x.differ || x.Up != v.Up || x.Down != v.Down ||
+				site.Function != sites[x.first(i)].Function || len(site.Inlined) != len(sites[x.first(i)].Inlined)
 			x.lost = append(x.lost, i+1)
 		}
 	}
@@ -273,9 +288,18 @@ func (x *seen) verdict(sites int) string {
 	case len(x.lost) == 0:
 		return "yes, at " + someSites(x.readable, sites) + "; not in scope at the others"
 	case len(x.readable) == 0:
-		return "no: " + x.Why + elsewhere(x.Up, x.Down)
+		return "no: " + x.Why + x.elsewhere()
 	}
-	return "at " + someSites(x.readable, sites) + "; not at the others: " + x.Why + elsewhere(x.Up, x.Down)
+	return "at " + someSites(x.readable, sites) + "; not at the others: " + x.Why + x.elsewhere()
+}
+
+// first is the first site where it is lost, as an index; i if that is the one at
+// hand.
+func (x *seen) first(i int) int {
+	if len(x.lost) > 0 {
+		return x.lost[0] - 1
+	}
+	return i
 }
 
 // someSites names a few of a location's sites.
@@ -289,8 +313,13 @@ func someSites(list []int, of int) string {
 	return "sites " + strings.Trim(strings.Join(strings.Fields(fmt.Sprint(list)), ", "), "[]")
 }
 
-func elsewhere(up, down int) string {
+// elsewhere says on which lines it can be read. Copies in different functions
+// have different ones, which a line of a table does not hold.
+func (x *seen) elsewhere() string {
+	up, down := x.Up, x.Down
 	switch {
+	case x.differ:
+		return "; where it can differs by site (--output json)"
 	case up > 0 && down > 0:
 		return fmt.Sprintf("; it can on line %d above and %d below", up, down)
 	case up > 0:

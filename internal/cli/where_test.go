@@ -134,3 +134,18 @@ func TestLocalSource(t *testing.T) {
 		}
 	}
 }
+
+func TestShortFunction(t *testing.T) {
+	for name, want := range map[string]string{
+		"main.main":                            "main.main",
+		"example.com/a/b.(*T).M":               "b.(*T).M",
+		"example.com/a/b.F.func1":              "b.F.func1",
+		"slices.Sort[go.shape.[]string]":       "slices.Sort[[]string]",
+		"a/b.Map[a/c.Key,go.shape.*d/e.Value]": "b.Map[c.Key,*e.Value]",
+		"a/b.Map[a/c.VeryLongNameOfAKeyIndeed,go.shape.*d/e.AnotherLongName].Get": "b.Map[…].Get",
+	} {
+		if got := shortFunction(name); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+}
