@@ -70,12 +70,6 @@ func run() error {
 	if out, err := exec.Command("go", "build", "-o", tool, "./cmd/sidelight").CombinedOutput(); err != nil {
 		return fmt.Errorf("building sidelight: %w\n%s", err, out)
 	}
-	table := ""
-	if *census {
-		if table, err = takeCensus(*binary); err != nil {
-			return err
-		}
-	}
 	file, _, _ := strings.Cut(*line, ":")
 	m := meter{tool: tool, cache: filepath.Join(dir, "cache")}
 	const quick = 50 * time.Millisecond
@@ -103,7 +97,13 @@ func run() error {
 	}
 	text.WriteString("\nWait: from start to end of the command, median of the runs, and the best. Processor: user and system time, median. Memory: the most that was resident in any run, with the pages of the cache's file that were mapped.")
 	relax(&text)
-	text.WriteString(table)
+	if *census { // last: a process that has grown lends its size to its children
+		table, err := takeCensus(*binary)
+		if err != nil {
+			return err
+		}
+		text.WriteString(table)
+	}
 	fmt.Print(text.String())
 	for _, name := range flag.Args() {
 		if err := replace(name, text.String()); err != nil {

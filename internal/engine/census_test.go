@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sidelight-dev/sidelight/internal/debuginfo"
 	"github.com/sidelight-dev/sidelight/internal/locate"
 	"github.com/sidelight-dev/sidelight/internal/probe"
 	"github.com/sidelight-dev/sidelight/internal/testprog"
@@ -232,8 +233,9 @@ func askDamaged(t *testing.T, x, whole *Examiner, step, round int, what string) 
 		for _, at := range code.Places() {
 			ask = append(ask, code.Sites(at.File, at.Line))
 		}
+		c := compared{t: t, what: what, x: x, whole: whole, asked: newPlanner(x.build), allowed: newPlanner(whole.build), may: map[*debuginfo.Func]bool{}}
 		for _, sites := range ask {
-			probes += compareWindows(t, x, whole, sites, what)
+			probes += c.windows(sites)
 		}
 		if i%(10*step) == round%step { // the whole way of a probe, now and then
 			_, err := x.Where(fn.Name)
@@ -243,27 +245,39 @@ func askDamaged(t *testing.T, x, whole *Examiner, step, round int, what string) 
 	return probes
 }
 
-func compareWindows(t *testing.T, x, whole *Examiner, sites []locate.Site, what string) (n int) {
-	t.Helper()
-	for i, w := range x.ways(newPlanner(x.build), sites) {
+// compared compares the probes of one function of a damaged build with what
+// the whole one allows.
+type compared struct {
+	t              *testing.T
+	what           string
+	x, whole       *Examiner
+	asked, allowed *planner
+	may            map[*debuginfo.Func]bool // functions that take probes at all
+}
+
+func (c *compared) windows(sites []locate.Site) (n int) {
+	c.t.Helper()
+	for i, w := range c.x.ways(c.asked, sites) {
 		if w.how == probe.Refused {
 			continue
 		}
 		n++
 		pc := sites[i].PC
-		fn := whole.build.FuncAt(pc)
-		if fn == nil || len(locate.ReadCode(whole.build, fn).Places()) == 0 {
-			t.Errorf("%s: a probe at %#x, in no function", what, pc)
+		fn := c.whole.build.FuncAt(pc)
+		if fn == nil {
+			c.t.Errorf("%s: a probe at %#x, in no function", c.what, pc)
 			continue
 		}
-		if why := locate.Refused(fn); why != "" && !fn.Wrapper {
-			t.Errorf("%s: a probe at %#x in %s: %s", what, pc, fn.Name, why)
+		may, known := c.may[fn]
+		if !known {
+			may = locate.Allows(c.whole.build, fn)
+			c.may[fn] = may
 		}
-		if !locate.Allows(whole.build, fn) {
-			t.Errorf("%s: a probe at %#x in %s, which takes none", what, pc, fn.Name)
+		if !may {
+			c.t.Errorf("%s: a probe at %#x in %s, which takes none", c.what, pc, fn.Name)
 		}
-		if _, err := newPlanner(whole.build).window(asked{pc: pc}, 0); err != nil {
-			t.Errorf("%s: a probe at %#x in %s: %v", what, pc, fn.Name, err)
+		if _, err := c.allowed.window(asked{at: pc, pc: pc}, 0); err != nil {
+			c.t.Errorf("%s: a probe at %#x in %s: %v", c.what, pc, fn.Name, err)
 		}
 	}
 	return n

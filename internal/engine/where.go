@@ -98,7 +98,7 @@ func (x *Examiner) ways(p *planner, sites []locate.Site) []way {
 	for i := range out {
 		if out[i].how == "" { // no window: ask once more for the reason
 			out[i] = way{probe.Refused, "no window"}
-			if _, err := p.window(asked{pc: sites[i].PC}, 0); err != nil {
+			if _, err := p.window(asked{at: sites[i].PC, pc: sites[i].PC}, 0); err != nil {
 				out[i].why = err.Error()
 			}
 		}

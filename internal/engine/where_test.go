@@ -16,7 +16,7 @@ import (
 func examined(t *testing.T, test func(t *testing.T, x *Examiner)) {
 	for _, o := range []testprog.Options{{}, {PIE: true, Trimpath: true}, {GCFlags: "-N -l"}, {Toolchain: "go1.22.12"}, {Toolchain: "go1.24.11"}} {
 		t.Run(o.String(), func(t *testing.T) {
-			for _, dir := range []string{"testdata/hazard", "../compile/testdata/shop"} {
+			for _, dir := range []string{"../debuginfo/testdata/sample", "../compile/testdata/shop"} {
 				x, err := Examine(testprog.Dir(t, dir, o), cache.New(t.TempDir(), cache.DefaultMax))
 				if err != nil {
 					t.Fatal(err)
