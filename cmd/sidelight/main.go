@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/sidelight-dev/sidelight/internal/cache"
 	"github.com/sidelight-dev/sidelight/internal/cli"
 	"github.com/sidelight-dev/sidelight/internal/daemon"
 	"github.com/sidelight-dev/sidelight/internal/dap"
 	"github.com/sidelight-dev/sidelight/internal/engine"
+	"github.com/sidelight-dev/sidelight/internal/source"
 	"github.com/sidelight-dev/sidelight/internal/symbol"
 )
 
@@ -31,12 +33,31 @@ func main() {
 		Open: func(ctx context.Context, pid int, opt dap.Options) (dap.Prober, error) {
 			return open(ctx, pid, opt.Target, opt.Direct, daemon.Options{Budget: opt.Budget, Log: opt.Log, Redact: opt.Redact, Owner: opt.Owner, Symbols: app.Symbols})
 		},
-		Code: func(pid int) (dap.Code, error) { return engine.OpenCode(pid, app.Symbols...) },
+		Code: func(pid int) (dap.Code, error) {
+			c, err := engine.OpenCode(pid, app.Symbols...)
+			return code{c}, err
+		},
 	}
 	app.Owner = owner
 	app.Daemon = func(ctx context.Context) error { return (&daemon.Daemon{Open: attach}).Run(ctx) }
 	app.Guard = func(args []string) error { return engine.Guard(args, os.Stdin) }
 	os.Exit(app.Main(context.Background(), os.Args[1:]))
+}
+
+// code is a build as editors want to know it.
+type code struct{ *engine.Code }
+
+// Source finds the text that a file was built from.
+func (c code) Source(file, dir string) (dap.Text, error) {
+	s := c.Code.Source(file, dir)
+	t := dap.Text{Content: string(s.Text), Path: s.Path}
+	switch s.Verdict {
+	case source.Missing:
+		return t, fmt.Errorf("the source of %s is not to be had: %s", file, strings.Join(s.Why, "; "))
+	case source.Differs:
+		t.Doubt = strings.Join(s.Why, "; ")
+	}
+	return t, nil
 }
 
 // open opens a process by the daemon, so that its list has all probes. Where the

@@ -30,6 +30,11 @@ type editor struct {
 	done chan error
 }
 
+// builtCode is a build whose source is the editor's.
+type builtCode struct{ *engine.Code }
+
+func (builtCode) Source(string, string) (dap.Text, error) { return dap.Text{}, os.ErrNotExist }
+
 // editWith starts a debug adapter with the real engine.
 func editWith(t *testing.T) *editor {
 	t.Helper()
@@ -41,7 +46,10 @@ func editWith(t *testing.T) *editor {
 		Open: func(ctx context.Context, pid int, opt dap.Options) (dap.Prober, error) {
 			return engine.Open(ctx, pid, engine.Options{Budget: opt.Budget, Log: opt.Log, Redact: opt.Redact})
 		},
-		Code: func(pid int) (dap.Code, error) { return engine.OpenCode(pid) },
+		Code: func(pid int) (dap.Code, error) {
+			c, err := engine.OpenCode(pid)
+			return builtCode{c}, err
+		},
 	}
 	go func() {
 		e.done <- a.Serve(context.Background(), in, out)

@@ -46,19 +46,17 @@ type Code interface {
 	NextLine(file string, line int) int
 	// Files are all files of the build that have code.
 	Files() []string
+	// Source finds the text that a file was built from, the program's own tree
+	// at dir or above it. It may take a while, and is called beside the loop.
+	Source(file, dir string) (Text, error)
 	Close() error
 }
 
 // Text is the source of a file of a build.
 type Text struct {
 	Content string
-	Path    string // where the same text lies on this machine; empty: nowhere
-	Warning string // how it may differ from what was built; empty: it is the same
-}
-
-// Sources finds the source of a running program's files at their exact version.
-type Sources interface {
-	Source(pid int, file string) (Text, error)
+	Path    string // where it was found; empty: nowhere
+	Doubt   string // why it may not be what was built; empty: it is
 }
 
 // Options is how a process is to be opened.
@@ -79,13 +77,12 @@ type Host interface {
 
 // Adapter is what the debug adapter stands on.
 type Adapter struct {
-	Host    Host
-	Open    func(ctx context.Context, pid int, opt Options) (Prober, error)
-	Code    func(pid int) (Code, error)
-	Sources Sources // nil: what is on disk under the build's own path
-	Where   func(ctx context.Context, pid int, location string) (string, error)
-	Log     *slog.Logger // nil: nowhere
-	Direct  bool         // work without the daemon
+	Host   Host
+	Open   func(ctx context.Context, pid int, opt Options) (Prober, error)
+	Code   func(pid int) (Code, error)
+	Where  func(ctx context.Context, pid int, location string) (string, error)
+	Log    *slog.Logger // nil: nowhere
+	Direct bool         // work without the daemon
 }
 
 // Serve speaks with one client until it disconnects or goes away. All its

@@ -1,6 +1,8 @@
 package dap
 
 import (
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -112,6 +114,50 @@ func TestBreakpointsBeforeAttach(t *testing.T) {
 	e.ok("attach", map[string]any{"pid": 4711})
 	b := into[godap.BreakpointEventBody](t, e.event("breakpoint", from)).Breakpoint
 	if !b.Verified {
+		t.Errorf("%+v", b)
+	}
+	e.in.Close()
+	_ = e.ends()
+}
+
+// Where the editor's file is not what was built, breakpoints go to the line that
+// it was, and places come back as lines of the editor.
+func TestChangedSource(t *testing.T) {
+	var text strings.Builder
+	for i := 1; i <= 40; i++ {
+		fmt.Fprintf(&text, "line %d\n", i)
+	}
+	e := connect(t)
+	local := "// new\n" + strings.Replace(text.String(), "line 30\n", "CHANGED\n", 1)
+	if err := os.WriteFile(e.file, []byte(local), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	e.attach()
+	got := e.set(points{{"line": 21, "logMessage": "x"}, {"line": 31}, {"line": 26}})
+	if !got[0].Verified || got[0].Line != 21 || !strings.Contains(got[0].Message, "differs from what was built: this is line 20 there") {
+		t.Errorf("%+v", got[0])
+	}
+	if got[1].Verified || !strings.Contains(got[1].Message, "does not have this line") {
+		t.Errorf("%+v", got[1])
+	}
+	if !got[2].Verified || got[2].Line != 27 || !strings.Contains(got[2].Message, "no code on line 26: moved to 27") {
+		t.Errorf("%+v", got[2])
+	}
+	from := e.mark()
+	e.w.hit(":20")
+	m, _ := e.await("the message", from, func(m message) bool { return m.Event == "output" })
+	if out := into[godap.OutputEventBody](t, m); out.Line != 21 || out.Source.Path != e.file {
+		t.Errorf("%+v", out)
+	}
+	e.in.Close()
+	_ = e.ends()
+
+	e = connect(t)
+	if err := os.WriteFile(e.file, []byte("// doubtful\n"+text.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	e.attach()
+	if b := e.set(points{{"line": 20}})[0]; !b.Verified || !strings.Contains(b.Message, "may differ from what was built (line 7 is blank)") {
 		t.Errorf("%+v", b)
 	}
 	e.in.Close()

@@ -29,8 +29,8 @@ func (s *session) event(e probe.Event) {
 func (s *session) hit(h *probe.Hit) {
 	body := godap.OutputEventBody{
 		Category: "stdout", Output: oneLine(h.Message) + "\n",
-		Source: s.sources.of(h.File), Line: s.toClient(h.Line),
 	}
+	body.Source, body.Line = s.sources.at(h.File, h.Line)
 	if len(h.Values) > 0 {
 		body.VariablesReference = s.handles.ofHit(h)
 	}

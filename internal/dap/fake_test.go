@@ -280,6 +280,21 @@ func (c fakeCode) NextLine(_ string, line int) int {
 func (c fakeCode) Files() []string { return []string{c.file} }
 func (c fakeCode) Close() error    { return nil }
 
+// Source is what is on disk, but for a file whose first line says what was
+// built before it was changed.
+func (c fakeCode) Source(file, _ string) (Text, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return Text{}, err
+	}
+	if first, rest, _ := strings.Cut(string(b), "\n"); first == "// new" {
+		return Text{Content: strings.ReplaceAll(rest, "CHANGED", "original"), Path: file}, nil
+	} else if first == "// doubtful" {
+		return Text{Content: string(b), Path: file, Doubt: "line 7 is blank"}, nil
+	}
+	return Text{Content: string(b), Path: file}, nil
+}
+
 // editor is the client of a test.
 type editor struct {
 	t      *testing.T

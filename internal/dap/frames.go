@@ -56,14 +56,14 @@ func (m *moment) stack() []probe.Frame {
 }
 
 func (s *session) stackFrame(m *moment, i int, f probe.Frame) godap.StackFrame {
-	out := godap.StackFrame{Id: frameID(m, i), Name: shortFunction(f.Function), Line: s.toClient(f.Line), Column: s.toClient(1)}
+	out := godap.StackFrame{Id: frameID(m, i), Name: shortFunction(f.Function), Column: s.toClient(1)}
 	if f.Inlined {
 		out.Name += " (inlined)"
 	}
 	if f.PC != 0 {
 		out.InstructionPointerReference = fmt.Sprintf("0x%x", f.PC)
 	}
-	if out.Source = s.sources.of(f.File); out.Source == nil {
+	if out.Source, out.Line = s.sources.at(f.File, f.Line); out.Source == nil {
 		out.PresentationHint = "subtle"
 	} else if out.Source.SourceReference != 0 || strings.HasPrefix(f.Function, "runtime.") {
 		src := *out.Source

@@ -109,8 +109,8 @@ type momentBody struct {
 
 func (ms *moments) about(m *moment, opened bool) momentBody {
 	s := ms.session
-	b := momentBody{ID: m.n, Breakpoint: m.point, Title: m.title(), Function: m.Function, Source: s.sources.of(m.File),
-		Line: s.toClient(m.Line), Goroutine: m.Goroutine, Time: m.Time.UTC().Format("2006-01-02T15:04:05.000000000Z07:00"), Opened: opened}
+	b := momentBody{ID: m.n, Breakpoint: m.point, Title: m.title(), Function: m.Function, Goroutine: m.Goroutine, Time: m.Time.UTC().Format("2006-01-02T15:04:05.000000000Z07:00"), Opened: opened}
+	b.Source, b.Line = s.sources.at(m.File, m.Line)
 	for _, v := range ms.open {
 		if v.shows == m {
 			b.ThreadID, b.Opened = v.thread, true

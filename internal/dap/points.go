@@ -199,14 +199,27 @@ func (s *session) locate(p *point) {
 			return
 		}
 		s.sources.know(file, p.asked.path)
-		p.line = s.code.NextLine(file, p.asked.line)
-		switch {
-		case p.line == 0:
-			p.line = p.asked.line // the engine says what there is instead
-		case p.line != p.asked.line:
-			p.note = fmt.Sprintf("no code on line %d: moved to %d", p.asked.line, p.line)
+		c := s.sources.compare(file, p.asked.path, s.place)
+		if !c.done {
+			return // it goes on when the texts are compared
 		}
-		at = fmt.Sprintf("%s:%d", file, p.line)
+		line, err := s.lineOf(p, c)
+		if err != nil {
+			fail(err)
+			return
+		}
+		next := s.code.NextLine(file, line)
+		switch {
+		case next == 0:
+			next = line // the engine says what there is instead
+		case next != line:
+			p.note = joinNotes(p.note, fmt.Sprintf("no code on line %d: moved to %d", p.asked.line, max(c.lines.toLocal(next), 1)))
+		}
+		p.line = next
+		if n := c.lines.toLocal(next); n != 0 {
+			p.line = n
+		}
+		at = fmt.Sprintf("%s:%d", file, next)
 	}
 	if at == "" {
 		fail(fmt.Errorf("there is no function without a name"))
@@ -223,6 +236,36 @@ func (s *session) locate(p *point) {
 	if p.hits.once {
 		p.spec.Limit = 1
 	}
+}
+
+// lineOf is the build's line of a breakpoint, where the editor's file may be
+// another text.
+func (s *session) lineOf(p *point, c *compared) (int, error) {
+	name := base(p.asked.path)
+	if c.doubt != "" {
+		p.note = fmt.Sprintf("%s may differ from what was built (%s): lines may be others", name, c.doubt)
+	}
+	line := p.asked.line
+	if c.lines == nil {
+		return line, nil
+	}
+	built := c.lines.toBuilt(line)
+	for built == 0 && blank(c.local, line) && line-p.asked.line < 20 {
+		line++
+		built = c.lines.toBuilt(line)
+	}
+	if built == 0 {
+		return 0, fmt.Errorf("%s differs from what was built, which does not have this line: it was changed since", name)
+	}
+	p.note = fmt.Sprintf("%s differs from what was built: this is line %d there", name, built)
+	return built, nil
+}
+
+func joinNotes(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + "\n" + b
 }
 
 // snapshotRate is how many snapshots a breakpoint takes in a second at most.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	godap "github.com/google/go-dap"
 )
@@ -19,6 +20,8 @@ type sourceRefs struct {
 	paths   map[string]string // the build's name: the editor's path
 	known   map[string]*godap.Source
 	refs    map[int]string // number: the build's name
+	numbers map[string]int
+	texts   map[string]*compared // by the build's name
 }
 
 // know notes by which path the editor calls a file of the build.
@@ -49,18 +52,26 @@ func (r *sourceRefs) of(file string) *godap.Source {
 	if filepath.IsAbs(path) && isFile(path) {
 		src.Path = path
 	} else {
-		if r.refs == nil {
-			r.refs = map[int]string{}
-		}
-		src.SourceReference = len(r.refs) + 1
-		src.Path, src.Origin = file, "of the build"
-		r.refs[src.SourceReference] = file
+		src = r.numbered(file)
 	}
 	if r.known == nil {
 		r.known = map[string]*godap.Source{}
 	}
 	r.known[file] = src
 	return src
+}
+
+// numbered is a file of the build as a Source whose text the editor asks for.
+func (r *sourceRefs) numbered(file string) *godap.Source {
+	if r.refs == nil {
+		r.refs, r.numbers = map[int]string{}, map[string]int{}
+	}
+	n := r.numbers[file]
+	if n == 0 {
+		n = len(r.refs) + 1
+		r.refs[n], r.numbers[file] = file, n
+	}
+	return &godap.Source{Name: base(file), Path: file, SourceReference: n, Origin: "of the build"}
 }
 
 // file is the build's name of a numbered source.
@@ -86,38 +97,96 @@ func (s *session) source(_ context.Context, r request) {
 		s.refuse(r, errors.New("no such source"))
 		return
 	}
+	code, dir := s.code, s.sources.dir(file)
 	go func() {
-		text, err := s.a.text(s.proc.PID, file)
+		text, err := code.Source(file, dir)
 		s.post(func() {
 			if err != nil {
 				s.refuse(r, err)
 				return
 			}
-			if text.Warning != "" {
-				s.note("important", fmt.Sprintf("%s: %s", base(file), text.Warning))
+			if text.Doubt != "" {
+				s.note("important", fmt.Sprintf("%s may differ from what was built: %s", base(file), text.Doubt))
 			}
 			s.answer(r, godap.SourceResponseBody{Content: text.Content, MimeType: "text/x-go"})
 		})
 	}()
 }
 
-// maxSource bounds the text of a file, in bytes.
-const maxSource = 8 << 20
+// compared is what is known of a file that the editor has, against the build's.
+type compared struct {
+	done  bool
+	lines *lineMap // nil: the texts are equal, or only one is there
+	local string
+	doubt string // why the build's text may be another
+}
 
-// text is the source of a file of the build.
-func (a *Adapter) text(pid int, file string) (Text, error) {
-	if a.Sources != nil {
-		return a.Sources.Source(pid, file)
+// compareWithin is how long a breakpoint waits for its file to be compared.
+const compareWithin = 5 * time.Second
+
+// compare looks, beside the loop, whether the editor's file is what was built,
+// and calls then in the loop. It returns what is known already.
+func (r *sourceRefs) compare(file, path string, then func()) *compared {
+	if c := r.texts[file]; c != nil {
+		return c
 	}
-	info, err := os.Stat(file)
-	if err != nil {
-		return Text{}, fmt.Errorf("the source of %s is not on this machine", file)
+	if r.texts == nil {
+		r.texts = map[string]*compared{}
 	}
-	if info.Size() > maxSource || !info.Mode().IsRegular() {
-		return Text{}, fmt.Errorf("%s is no source file", file)
+	c := &compared{}
+	r.texts[file] = c
+	s := r.session
+	finish := func(f func()) {
+		s.post(func() {
+			if !c.done {
+				c.done = true
+				f()
+				then()
+			}
+		})
 	}
-	content, err := os.ReadFile(file)
-	return Text{Content: string(content), Path: file}, err
+	code := s.code
+	go func() {
+		text, err := code.Source(file, filepath.Dir(path))
+		local, localErr := os.ReadFile(path)
+		finish(func() {
+			if err != nil || localErr != nil {
+				return
+			}
+			c.local, c.doubt = string(local), text.Doubt
+			if text.Doubt == "" && text.Content != "" {
+				c.lines = compareLines(c.local, text.Content)
+			}
+			delete(r.known, file)
+		})
+	}()
+	time.AfterFunc(compareWithin, func() { finish(func() {}) })
+	return c
+}
+
+// dir is where the editor has a file of the build, or any other.
+func (r *sourceRefs) dir(file string) string {
+	if path := r.paths[file]; path != "" {
+		return filepath.Dir(path)
+	}
+	for _, path := range r.paths {
+		return filepath.Dir(path)
+	}
+	return ""
+}
+
+// at is a place of the build as the editor can show it: in its own file, or where
+// that does not have the line, in the text that was built.
+func (r *sourceRefs) at(file string, line int) (*godap.Source, int) {
+	src := r.of(file)
+	c := r.texts[file]
+	if src == nil || c == nil || c.lines == nil || src.SourceReference != 0 {
+		return src, r.session.toClient(line)
+	}
+	if n := c.lines.toLocal(line); n != 0 {
+		return src, r.session.toClient(n)
+	}
+	return r.numbered(file), r.session.toClient(line)
 }
 
 // loadedSources lists the files of the build that have code.

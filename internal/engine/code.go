@@ -7,6 +7,7 @@ import (
 
 	"github.com/sidelight-dev/sidelight/internal/debuginfo"
 	"github.com/sidelight-dev/sidelight/internal/locate"
+	"github.com/sidelight-dev/sidelight/internal/source"
 	"github.com/sidelight-dev/sidelight/internal/symbol"
 )
 
@@ -46,6 +47,10 @@ func (c *Code) NextLine(file string, line int) int {
 	}
 	return l.Next(line)
 }
+
+// Source finds the text that a file was built from, with the tree of the program
+// at dir or above it.
+func (c *Code) Source(file, dir string) *source.Source { return source.New(c.build, dir).Find(file) }
 
 // Close closes the build's file.
 func (c *Code) Close() error { return c.build.Close() }

@@ -89,7 +89,7 @@ var rooms = map[string][]string{
 	"daemon":    {"probe", "redact"},
 	"dap":       {"probe", "redact", "target"},
 	"cli":       {"cache", "daemon", "dap", "demo", "engine", "probe", "redact", "dash", "saved", "sink", "target", "source", "symbol", "view"},
-	"sidelight": {"cache", "cli", "daemon", "dap", "engine", "symbol"},
+	"sidelight": {"cache", "cli", "daemon", "dap", "engine", "source", "symbol"},
 	"bench":     {"engine", "probe", "testprog"},
 	"where":     {"engine", "probe"},
 }
