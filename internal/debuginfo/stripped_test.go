@@ -5,7 +5,9 @@ import (
 	"flag"
 	"fmt"
 	"go/format"
+	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -208,4 +210,44 @@ func callsText(calls []*Inline) string {
 		out = append(out, fmt.Sprintf("%s from %s:%d", c.Name, c.CallFile, c.CallLine))
 	}
 	return strings.Join(out, "; ")
+}
+
+// TestBareDamage flips bits in the runtime's tables of a stripped build and asks
+// everything: no panic, no endless loop.
+func TestBareDamage(t *testing.T) {
+	path := testprog.Dir(t, "testdata/sample", testprog.Options{Strip: true})
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := open(t, path)
+	var spots []Section
+	for _, s := range b.elf.Sections {
+		if name := strings.TrimPrefix(s.Name, "."); name == "gopclntab" || name == "go.module" || name == "noptrdata" || name == "rodata" {
+			spots = append(spots, Section{s.Addr, s.Size, s.Offset})
+		}
+	}
+	rnd := rand.New(rand.NewPCG(7, 8))
+	opened := 0
+	for i := range 24 {
+		image := slices.Clone(whole)
+		for range 1 << (i % 10) {
+			s := spots[rnd.IntN(len(spots))]
+			image[s.Offset+rnd.Uint64N(s.Size)] ^= 1 << rnd.IntN(8)
+		}
+		damaged := filepath.Join(t.TempDir(), "prog")
+		if err := os.WriteFile(damaged, image, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := Open(damaged); err == nil {
+			opened++
+			askAll(b, 40)
+			_, _ = b.Runtime()
+			_, _ = b.Identity(true)
+			b.Close()
+		}
+	}
+	if opened == 0 {
+		t.Error("no damaged file was opened at all: nothing was tested")
+	}
 }
