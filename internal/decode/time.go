@@ -5,17 +5,7 @@ import (
 
 	"github.com/sidelight-dev/sidelight/internal/probe"
 	"github.com/sidelight-dev/sidelight/internal/program"
-)
-
-// How time.Time keeps a time, the same in Go 1.9 to 1.26 (src/time/time.go):
-// with its top bit set, wall has 33 bits of seconds since 1885 and 30 bits of
-// nanoseconds; else ext has the seconds since the year 1.
-const (
-	timeMonotonic  = 1 << 63
-	timeNanoBits   = 30
-	timeSecondBits = 33
-	year1885       = 59453308800 // seconds since the year 1
-	year1970       = 62135596800
+	"github.com/sidelight-dev/sidelight/internal/value"
 )
 
 // timeText makes of the fields of a time.Time the text that Go's JSON has for
@@ -30,16 +20,11 @@ func (b *builder) timeText(s *program.Shape, fields []probe.NamedValue) (v probe
 	if wall.Name != "wall" || wall.Value.Shape != probe.Uint || ext.Name != "ext" || ext.Value.Shape != probe.Int {
 		return v, false
 	}
-	w := wall.Value.Uint
-	seconds, nanos := ext.Value.Int, int64(w&(1<<timeNanoBits-1))
-	if w&timeMonotonic != 0 {
-		seconds = year1885 + int64(w>>timeNanoBits&(1<<timeSecondBits-1))
-	}
-	at := time.Unix(seconds-year1970, nanos).UTC()
+	at, ok := value.Time(wall.Value.Uint, ext.Value.Int)
 	if offset, ok := b.zone(s.Elems, at.Unix()); ok {
 		at = at.In(time.FixedZone("", offset))
 	}
-	if at.Year() < 0 || at.Year() > 9999 {
+	if !ok {
 		return v, false
 	}
 	text := at.Format(time.RFC3339Nano)

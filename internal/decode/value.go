@@ -2,14 +2,14 @@ package decode
 
 import (
 	"encoding/binary"
-	"math"
+
 	"reflect"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/sidelight-dev/sidelight/internal/probe"
 	"github.com/sidelight-dev/sidelight/internal/program"
+	"github.com/sidelight-dev/sidelight/internal/value"
 )
 
 // maxDepth bounds how deep shapes may nest; compile makes them much flatter.
@@ -119,7 +119,7 @@ func static(s *program.Shape) probe.Value {
 	if s.Type != nil && s.Type.Kind == reflect.String {
 		return probe.Value{Shape: probe.String, Data: s.Static, Len: int64(len(s.Static))}
 	}
-	return scalar(s.Type, s.Static)
+	return value.Scalar(s.Type, s.Static)
 }
 
 func (b *builder) scalar(s *program.Shape) probe.Value {
@@ -130,37 +130,9 @@ func (b *builder) scalar(s *program.Shape) probe.Value {
 	if why != "" {
 		return probe.Why(why)
 	}
-	return scalar(s.Type, data)
-}
-
-// scalar reads a number, a boolean or an address.
-func scalar(t *program.Type, data []byte) probe.Value {
-	if t == nil || t.Size < 0 || t.Size > 8 || int64(len(data)) < t.Size {
-		return probe.Why(whyDamaged)
-	}
-	var word [8]byte
-	copy(word[:], data[:t.Size])
-	u := binary.LittleEndian.Uint64(word[:])
-	shift := 64 - 8*uint(t.Size)
-	v := probe.Value{Type: t.Name}
-	switch k := t.Kind; {
-	case k == reflect.Bool:
-		v.Shape, v.Bool = probe.Bool, u&1 != 0
-	case k >= reflect.Int && k <= reflect.Int64:
-		v.Shape, v.Int = probe.Int, int64(u<<shift)>>shift
-	case k >= reflect.Uint && k <= reflect.Uintptr:
-		v.Shape, v.Uint = probe.Uint, u
-	case k == reflect.Float32:
-		v.Shape, v.Float, v.Bits = probe.Float, float64(math.Float32frombits(uint32(u))), 32
-	case k == reflect.Float64:
-		v.Shape, v.Float, v.Bits = probe.Float, math.Float64frombits(u), 64
-	case k == reflect.Pointer, k == reflect.UnsafePointer, k == reflect.Map, k == reflect.Chan, k == reflect.Func:
-		v.Shape, v.Uint = probe.Pointer, u
-		if u == 0 {
-			v.Shape = probe.Nil
-		}
-	default:
-		return probe.Why(whyDamaged)
+	v := value.Scalar(s.Type, data)
+	if s.Type.Kind == reflect.Uintptr {
+		v.Shape = probe.Uint // a log prints it as the number that Go's %v makes of it
 	}
 	return v
 }
@@ -174,26 +146,12 @@ func (b *builder) text(s *program.Shape) probe.Value {
 	data := slices.Clone(slot.data)
 	v := probe.Value{Shape: probe.String, Data: data, Len: slot.n, Truncated: int64(len(data)) < slot.n}
 	if v.Truncated {
-		v.Data = wholeRunes(data)
+		v.Data = value.WholeRunes(data)
 	}
 	if s.Type != nil && s.Type.Kind == reflect.Slice {
 		v.Type = "[]uint8"
 	}
 	return v
-}
-
-// wholeRunes cuts off a character of which only the beginning is there.
-func wholeRunes(data []byte) []byte {
-	for cut := 1; cut < utf8.UTFMax && cut <= len(data); cut++ {
-		tail := data[len(data)-cut:]
-		if utf8.RuneStart(tail[0]) {
-			if !utf8.FullRune(tail) {
-				return data[:len(data)-cut]
-			}
-			break
-		}
-	}
-	return data
 }
 
 func (b *builder) fields(s *program.Shape, depth int) probe.Value {

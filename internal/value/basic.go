@@ -135,13 +135,13 @@ func (r *Reader) run(from Place, at uint64, n int64, late bool) probe.Value {
 		case int64(len(v.Data)) >= min(want, pageSize):
 			v.Cut = fmt.Sprintf("more than %d bytes", len(v.Data))
 		}
-		v.Data = wholeRunes(v.Data)
+		v.Data = WholeRunes(v.Data)
 	}
 	return v
 }
 
-// wholeRunes cuts off a character of which only the beginning is there.
-func wholeRunes(data []byte) []byte {
+// WholeRunes cuts off a character of which only the beginning is there.
+func WholeRunes(data []byte) []byte {
 	for cut := 1; cut < utf8.UTFMax && cut <= len(data); cut++ {
 		tail := data[len(data)-cut:]
 		if utf8.RuneStart(tail[0]) {

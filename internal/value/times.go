@@ -18,6 +18,16 @@ const (
 	year1970       = 62135596800
 )
 
+// Time is the time, in UTC, of a time.Time's first two fields; ok is false where
+// it is so far away that it has no usual text.
+func Time(wall uint64, ext int64) (at time.Time, ok bool) {
+	if wall&timeMonotonic != 0 {
+		ext = year1885 + int64(wall>>timeNanoBits&(1<<timeSecondBits-1))
+	}
+	at = time.Unix(ext-year1970, int64(wall&(1<<timeNanoBits-1))).UTC()
+	return at, at.Year() >= 0 && at.Year() <= 9999
+}
+
 // time reads a time.Time in its location, where what the location says of that
 // very second is known, and in UTC else.
 func (r *Reader) time(t *program.Type, p Place) (probe.Value, bool) {
@@ -27,12 +37,8 @@ func (r *Reader) time(t *program.Type, p Place) (probe.Value, bool) {
 	if !ok1 || !ok2 || !ok3 {
 		return probe.Value{}, false
 	}
-	seconds := int64(ext)
-	if wall&timeMonotonic != 0 {
-		seconds = year1885 + int64(wall>>timeNanoBits&(1<<timeSecondBits-1))
-	}
-	at := time.Unix(seconds-year1970, int64(wall&(1<<timeNanoBits-1))).UTC()
-	if at.Year() < 0 || at.Year() > 9999 {
+	at, ok := Time(wall, int64(ext))
+	if !ok {
 		return probe.Value{}, false
 	}
 	v := probe.Value{Shape: probe.Literal, Text: at.Format(time.RFC3339Nano), Late: late}
