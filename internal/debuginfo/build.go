@@ -46,6 +46,7 @@ type Build struct {
 	frames onceErr[*frameTable]
 	types  typeCache
 	trees  treeCache
+	slots  slotCache
 	rt     onceErr[*Runtime]
 	byPcln onceErr[*pclnIndex]
 	mod    onceErr[*moduleData]

@@ -188,10 +188,7 @@ func (v *Variable) moved(pc uint64) Loc {
 func (v *Variable) alone(pc uint64) (l Loc) {
 	l.Why = WhyOptimised
 	defer ignore()
-	t := v.Type
-	if v.indirect {
-		t = pointer
-	}
+	t := v.placed()
 	if t.Size == 0 {
 		return Loc{Indirect: v.indirect}
 	}
@@ -202,6 +199,11 @@ func (v *Variable) alone(pc uint64) (l Loc) {
 	l.place(t)
 	if l.Why == "" && v.unset(pc) {
 		l = Loc{Why: WhyUnset}
+	}
+	if l.Why == "" {
+		if why := v.doubt(pc, l); why != "" {
+			l = Loc{Why: why}
+		}
 	}
 	if v.Captured && l.Why != "" {
 		if c, ok := v.inClosure(pc, t.Size); ok {
@@ -215,6 +217,14 @@ func (v *Variable) alone(pc uint64) (l Loc) {
 		}
 	}
 	return l
+}
+
+// placed is the type of what lies at the variable's place.
+func (v *Variable) placed() *program.Type {
+	if v.indirect {
+		return pointer
+	}
+	return v.Type
 }
 
 // here evaluates the variable's location at pc.
