@@ -79,12 +79,14 @@ func (n *node) value(v Value) {
 }
 
 // content writes what a value is, whatever its type. What it holds comes into
-// its own node, which then has the marks of both and the address of the holder.
+// its own node, which then has the marks of both and the address that a pointer
+// holds: an interface is itself nothing that one would look for by its place.
 func (n *node) content(v Value, address uint64) {
-	if address == 0 {
+	held, ok := v.held()
+	if address == 0 && !(ok && v.Shape == Interface) {
 		address = v.Points()
 	}
-	if held, ok := v.held(); ok {
+	if ok {
 		n.content(held, address)
 		return
 	}
@@ -96,7 +98,7 @@ func (n *node) content(v Value, address uint64) {
 	n.text("cut", v.Cut)
 	n.text("note", v.Note)
 	n.flag("late", v.Late)
-	if address != 0 {
+	if address != 0 || v.Shape == Pointer {
 		n.key("address")
 		n.b = fmt.Appendf(n.b, `"0x%x"`, address)
 	}
@@ -105,7 +107,7 @@ func (n *node) content(v Value, address uint64) {
 // Points is the address of what a value points to, or of the value itself
 // where it points to nothing; 0 where that is not known.
 func (v Value) Points() uint64 {
-	if v.Address == 0 && (v.Shape == Pointer || v.Shape == Chan || v.Shape == Func) {
+	if v.Shape == Pointer || v.Address == 0 && (v.Shape == Chan || v.Shape == Func) {
 		return v.Uint
 	}
 	return v.Address

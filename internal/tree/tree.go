@@ -244,9 +244,6 @@ func (n *Node) holder(v probe.Value) {
 }
 
 func address(a uint64) string {
-	if a == 0 {
-		return ""
-	}
 	return fmt.Sprintf("0x%x", a)
 }
 

@@ -140,6 +140,7 @@ func (r *Reader) atomic(t *program.Type, p Place) (probe.Value, bool) {
 		v = probe.Value{Shape: probe.Bool, Bool: v.Uint != 0, Late: v.Late}
 	}
 	if v.Shape == probe.Interface {
+		v.Declared = t.Name
 		return v, true
 	}
 	v.Type, v.Address = t.Name, 0

@@ -13,6 +13,7 @@ import (
 // table is a map that is being read.
 type table struct {
 	r     *Reader
+	t     *program.Type // as the program declares it
 	v     *probe.Value
 	found int64 // entries met
 	most  int64
@@ -36,7 +37,7 @@ func (r *Reader) mapping(t *program.Type, p Place) probe.Value {
 		return v
 	}
 	r.seen[key] = true
-	m := table{r: r, v: &v, most: int64(r.cfg.Bounds.MaxItems)}
+	m := table{r: r, t: t, v: &v, most: int64(r.cfg.Bounds.MaxItems)}
 	saved := r.from
 	r.from = p
 	v.Entries = []probe.Entry{}
@@ -85,12 +86,27 @@ func (m *table) entry(key, elem *program.Type, kp, vp Place) {
 		m.miss(whyDamaged)
 		return
 	}
-	k := m.r.value(key, kp)
+	k := m.kept(m.t.Key, key, kp)
 	if k.Shape == probe.Unreadable {
 		m.miss(k.Text)
 		return
 	}
-	m.v.Entries = append(m.v.Entries, probe.Entry{Key: k, Value: m.r.value(elem, vp)})
+	m.v.Entries = append(m.v.Entries, probe.Entry{Key: k, Value: m.kept(m.t.Elem, elem, vp)})
+}
+
+// kept reads a key or an element. Where it is large, the map keeps a pointer to
+// it instead (128 bytes in cmd/compile/internal/reflectdata, all versions).
+func (m *table) kept(declared, slot *program.Type, p Place) probe.Value {
+	if declared == nil || slot.Kind != reflect.Pointer || declared.Kind != reflect.Struct && declared.Kind != reflect.Array {
+		return m.r.value(slot, p)
+	}
+	at, late, why := m.r.word(p)
+	if why != "" {
+		return probe.Why(why)
+	}
+	v := m.r.follow(declared, p, at)
+	v.Late = v.Late || late
+	return v
 }
 
 // finish puts the entries in an order of their own, and says what is missing.

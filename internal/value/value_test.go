@@ -367,6 +367,34 @@ func TestSwissMap(t *testing.T) {
 	}
 }
 
+// TestLargeEntries: a map keeps pointers to large keys and elements, which no
+// program declared.
+func TestLargeEntries(t *testing.T) {
+	large := structOf("main.Large", "A", tInt, "B", tPtr)
+	m := swissType(false)
+	pair := m.Inner.Fields[2].Type.Elem.Elem.Fields[1].Type.Fields[0].Type.Elem.Fields[1].Type.Elem
+	m.Elem, pair.Fields[1].Type = large, ptr(large)
+	group := words(0x8080808080808000, 7, 0x30000)
+	group = append(group, make([]byte, 14*8)...)
+	v := read(t, m, 0, at(0x18000), block{addr: 0x18000, data: words(1, 0, 0x20000, 0, 0)},
+		block{addr: 0x20000, data: group}, block{addr: 0x30000, data: words(5, 0)})
+	if got := v.String(); got != "map[7:main.Large{A:5 B:nil}]" && got != "map[7:{A:5 B:nil}]" {
+		t.Fatal(got)
+	}
+	if e := v.Entries[0].Value; e.Type != "main.Large" {
+		t.Errorf("of type %s", e.Type)
+	}
+}
+
+// TestAtomicValue: it holds an interface, and is declared as itself.
+func TestAtomicValue(t *testing.T) {
+	v := structOf("sync/atomic.Value", "v", tAny)
+	cfg := Config{Type: func(uint64) *program.Type { return tInt }, Image: imageOf(t, 0, at(0x500010, 0x20000), block{addr: 0x20000, data: words(7)})}
+	if got := New(cfg).Value(v, Place{Addr: 0x10000}, Exact); got.Declared != "sync/atomic.Value" || got.Type != "int" {
+		t.Errorf("declared %q, holds %q", got.Declared, got.Type)
+	}
+}
+
 func TestManyEntries(t *testing.T) {
 	m := classicType(tInt, tInt)
 	var data []byte
