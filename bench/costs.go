@@ -66,6 +66,11 @@ func variants(batches int) []variant {
 		{name: "snapshot of 10 objects", load: images("visit10"), most: 20_000, spec: image},
 		{name: "snapshot of 100 objects", load: images("visit100"), most: 20_000, spec: image},
 		{name: "snapshot of 1,000 objects", load: images("visit1000"), spec: image},
+		{name: "measure an int", load: many, most: 10, spec: probe.Spec{Kind: probe.Measure, At: "main.handle", Value: "o.Qty"}},
+		{name: "count by an int", load: many, most: 15, spec: probe.Spec{Kind: probe.Count, At: "main.handle", By: "o.Qty"}},
+		{name: "count by a string of 16 bytes", load: many, most: 30, spec: probe.Spec{Kind: probe.Count, At: "main.handle", By: "name[:16]"}},
+		{name: "measure an int by an int", load: many, spec: probe.Spec{Kind: probe.Measure, At: "main.handle", Value: "o.Qty", By: "o.ID"}},
+		{name: "time, both ends", load: many, most: 35, spec: probe.Spec{Kind: probe.Time, At: "main.handle"}},
 		{name: "counter at a trap site", load: traps, trap: true, spec: probe.Spec{Kind: probe.Count, At: mark("trap")}},
 	}
 }

@@ -23,7 +23,7 @@ func (r *rig) region(what *program.Aggregate) []byte {
 	r.t.Helper()
 	needs := make([]ring.Need, r.env.Probe+1)
 	needs[r.env.Probe] = ring.Need{Hist: what.Hist, Signed: what.Number != program.U64, By: what.By != nil, Pair: what.Pair}
-	agg, err := ring.NewAggregates(4, needs)
+	agg, err := ring.NewAggregates(r.env.Layout.Ps, needs)
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -53,12 +53,9 @@ func (g *gen) lineOf(p *pairing, k amd64.Reg) {
 	a.MovRI64(p.way, factor)
 	a.MovRR(p.line, k)
 	a.Imul(p.line, p.way, 8)
-	a.ShiftImm(amd64.SHR, p.line, 64-pairBits, 8)
+	a.ShiftImm(amd64.SHR, p.line, 64-ring.PairBits, 8)
 	a.ShiftImm(amd64.SHL, p.line, 6, 8)
 }
-
-// pairBits is log2 of PairBuckets.
-const pairBits = 13
 
 // findDepth makes r the depth of the frame at hand; 0 where only the goroutine
 // matters. At a RoleUnwind it is that of the caller.
@@ -161,18 +158,43 @@ func (g *gen) start() {
 func (g *gen) takeWord(p *pairing, k amd64.Reg, full amd64.Label) {
 	a := g.a
 	taken := a.NewLabel()
-	for way := int32(0); way < ring.PairWays; way++ {
-		next := a.NewLabel()
-		a.OpMemImm(amd64.CMP, p.word(way), 0, 8)
-		a.Jcc(amd64.CondNE, next)
-		a.Zero(amd64.RAX)
-		a.LockCmpxchg(p.word(way), k, 8)
-		a.MovRI64(p.way, uint64(way)<<ring.PairShift)
-		a.Jcc(amd64.CondE, taken)
-		a.Bind(next)
+	from := int32(0)
+	locked := func() {
+		for way := from; way < ring.PairWays; way++ {
+			next := a.NewLabel()
+			a.OpMemImm(amd64.CMP, p.word(way), 0, 8)
+			a.Jcc(amd64.CondNE, next)
+			a.Zero(amd64.RAX)
+			a.LockCmpxchg(p.word(way), k, 8)
+			a.MovRI64(p.way, uint64(way)<<ring.PairShift)
+			a.Jcc(amd64.CondE, taken)
+			a.Bind(next)
+		}
+		a.Jmp(full)
 	}
-	a.Jmp(full)
+	if g.env.Agg.Region.Ps <= ring.PairOwn {
+		from = ring.PairOwn
+		g.ownWord(p, k, g.coldLabel(locked))
+	} else {
+		locked()
+	}
 	a.Bind(taken)
+}
+
+// ownWord takes the word of the running P, if that is empty: nobody else does. Else
+// it goes on at other.
+func (g *gen) ownWord(p *pairing, k amd64.Reg, other amd64.Label) {
+	a, region := g.a, g.env.Layout
+	a.Lea(amd64.RAX, amd64.AtAddr(g.env.Shared+uint64(region.Block(0))))
+	a.MovRR(p.way, g.block)
+	a.Op(amd64.SUB, p.way, amd64.RAX, 8)
+	a.ShiftImm(amd64.SHR, p.way, uint8(region.BlockShift-3), 8) // 8 times the number of the P
+	a.Lea(amd64.RAX, amd64.AtIndex(p.table, p.line, 1, 0))
+	own := amd64.AtIndex(amd64.RAX, p.way, 1, 0)
+	a.OpMemImm(amd64.CMP, own, 0, 8)
+	a.Jcc(amd64.CondNE, other)
+	a.Store(own, k, 8)
+	a.ShiftImm(amd64.SHL, p.way, ring.PairShift-3, 8)
 }
 
 // counted is code off the straight way that counts in the area and ends the body.
@@ -327,6 +349,8 @@ func (g *gen) stop() {
 		g.findRow(amd64.RAX)
 	}
 	g.distribute(g.agg.end)
+	a.Load(amd64.RAX, now, 8)
+	a.Store(amd64.At(g.base(), ring.DistLastTSC), amd64.RAX, 8)
 	off := int32(ring.PairReturned)
 	if g.site.Role == program.RoleRecover {
 		off = ring.PairRecovered

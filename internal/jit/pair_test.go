@@ -89,7 +89,7 @@ func (r *rig) openCalls(mem []byte) (n int) {
 func TestPairsFollowTheCalls(t *testing.T) {
 	for seed := range int64(40) {
 		w := rand.New(rand.NewSource(seed))
-		r := newRig(t, 4)
+		r := newRig(t, 4+4*w.Intn(2)) // each P with words of its own, or none
 		what := &program.Aggregate{Hist: true, Number: program.F64, Pair: true, Frames: w.Intn(4) > 0}
 		mem := r.region(what)
 		model := &calls{open: map[uint64][]uint64{}}

@@ -181,9 +181,14 @@ func UpperBound(i int, scale uint) float64 {
 // are marked by PairOlder, and are linked.
 //
 // Only its own goroutine looks for a key and gives it up, so that only the taking
-// of an empty word is locked.
+// of an empty word must be made safe. Where there are at most PairOwn Ps, each takes
+// the word of its own number in a line, if that is empty, by a plain store; the other
+// words of the line, and all of them where there are more Ps, are taken by a locked
+// exchange.
 const (
-	PairBuckets  = 8 << 10
+	PairBits     = 15
+	PairBuckets  = 1 << PairBits
+	PairOwn      = 4
 	PairWays     = 8
 	PairKeys     = PairBuckets * PairWays * 8
 	PairEntry    = 32
