@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/big"
 	"os"
 	"strings"
 	"sync"
@@ -114,6 +115,9 @@ func (f *fakeProber) run(s probe.Spec) {
 			end.Emitted++
 			if int64(end.Emitted) == s.Limit {
 				end.Reason = probe.EndLimit
+				if s.Kind.Aggregates() {
+					f.events <- fakeMeasured(s, fakeTime, true)
+				}
 				f.events <- end
 				return
 			}
@@ -129,14 +133,50 @@ func (f *fakeProber) run(s probe.Spec) {
 
 func fakeEvent(s probe.Spec, pid int, seq uint64) probe.Event {
 	at := fakeTime.Add(time.Duration(seq) * time.Second)
-	if s.Kind == probe.Count {
-		return &probe.CountNow{Probe: s.ID, Location: s.At, Time: at, Count: 1000 * seq}
+	switch s.Kind {
+	case probe.Count:
+		return &probe.CountNow{Probe: s.ID, Location: s.At, Time: at, Count: 1000 * seq, By: fakeRows(s)}
+	case probe.Measure, probe.Time:
+		return fakeMeasured(s, at, false)
+	case probe.Trace:
+		return fakeSpan(s, pid, seq, at)
 	}
 	if s.Kind == probe.Snapshot {
 		return fakeMoment(s, pid, seq, at)
 	}
 	return &probe.Hit{Probe: s.ID, Location: s.At, Seq: seq, Time: at, PID: pid, Goroutine: 17 + seq,
 		Function: "main.handle", File: "/src/orders.go", Line: 42, Message: s.Message}
+}
+
+func fakeRows(s probe.Spec) *probe.Rows {
+	if s.By == "" {
+		return nil
+	}
+	key := probe.Value{Shape: probe.String, Type: "string", Data: []byte("alice"), Len: 5}
+	return &probe.Rows{Expr: s.By, Rows: []probe.Row{{Key: key, Count: 10}}, Other: probe.Row{Count: 1}}
+}
+
+func fakeMeasured(s probe.Spec, at time.Time, final bool) *probe.Measured {
+	number := func(v int64) probe.Value { return probe.Value{Shape: probe.Int, Type: "int", Int: v} }
+	m := &probe.Measured{Kind: s.Kind, Probe: s.ID, Location: s.At, Time: at, Final: final, Expr: s.Value, Type: "int", By: fakeRows(s),
+		Dist: probe.Distribution{Count: 10, Sum: big.NewInt(40), Min: number(2), Max: number(9), Last: number(4), Scale: 6,
+			Buckets: []probe.Bucket{{From: 3.9, To: 4, Count: 10}}}}
+	if s.Kind == probe.Time {
+		m.Calls = &probe.Calls{Returned: 8, Recovered: 1, Panicked: 1}
+	}
+	return m
+}
+
+func fakeSpan(s probe.Spec, pid int, seq uint64, at time.Time) *probe.Span {
+	failed := probe.Value{Shape: probe.Interface, Type: "*errors.errorString", Elems: []probe.Value{
+		{Shape: probe.String, Type: "string", Data: []byte("no such order"), Len: 13}}}
+	span := &probe.Span{Probe: s.ID, Location: s.At, TraceID: fmt.Sprintf("%032d", seq), ID: fmt.Sprintf("%016d", seq), PID: pid,
+		Goroutine: 17 + seq, Function: "main.handle", File: "/src/orders.go", Line: 42, Start: at, Duration: 1500 * time.Microsecond,
+		Outcome: probe.Returned, Error: &failed, Creator: &probe.Creator{Goroutine: 1, Function: "main.main"}}
+	for _, a := range s.Attrs {
+		span.Attrs = append(span.Attrs, probe.NamedValue{Name: a.Name, Value: probe.Value{Shape: probe.Int, Type: "int", Int: 7}})
+	}
+	return span
 }
 
 // fakeMoment shows in its variables what was asked for.

@@ -127,6 +127,7 @@ func init() {
 	gob.RegisterName("count", &probe.CountNow{})
 	gob.RegisterName("measured", &probe.Measured{})
 	gob.RegisterName("span", &probe.Span{})
+	gob.RegisterName("span", &probe.Span{})
 	gob.RegisterName("end", &probe.End{})
 }
 
