@@ -1,5 +1,5 @@
 // Command target is the program that the tests of editors look into: a small
-// shop that takes an order every few milliseconds, and a clock of its own that
+// shop that takes some fifty orders a second, and a clock of its own that
 // notices when it was stopped.
 //
 // On standard input it understands "gap": it answers how often its clock has
@@ -89,7 +89,7 @@ func serve() {
 			o.Err = errors.New("sold out")
 		}
 		record(o, fmt.Sprint("customer ", n%10))
-		time.Sleep(5 * time.Millisecond)
+		time.Sleep(20 * time.Millisecond)
 	}
 }
 

@@ -12,7 +12,7 @@ export function activate(context: vscode.ExtensionContext) {
 	const snapshots = new Snapshots();
 	context.subscriptions.push(
 		vscode.debug.registerDebugAdapterDescriptorFactory(type, {
-			createDebugAdapterDescriptor: () => new vscode.DebugAdapterExecutable(program(), ["dap"]),
+			createDebugAdapterDescriptor: adapter,
 		}),
 		vscode.debug.registerDebugConfigurationProvider(type, { resolveDebugConfiguration: complete }),
 		vscode.commands.registerCommand("sidelight.pickProcess", pickProcess),
@@ -29,6 +29,32 @@ export function activate(context: vscode.ExtensionContext) {
 
 function program(): string {
 	return vscode.workspace.getConfiguration("sidelight").get<string>("path") || "sidelight";
+}
+
+// adapter is the program as a debug adapter. VS Code says nothing where it cannot
+// be run, so it is tried first.
+async function adapter(): Promise<vscode.DebugAdapterDescriptor> {
+	try {
+		await run(["version"]);
+	} catch (err) {
+		throw missing(err);
+	}
+	return new vscode.DebugAdapterExecutable(program(), ["dap"]);
+}
+
+function missing(err: unknown): Error {
+	const why = err instanceof Error ? err.message : String(err);
+	const error = new Error(`Sidelight cannot be run on this machine (${why}): install it, or set “sidelight.path”.`);
+	void vscode.window.showErrorMessage(error.message, "Settings").then((choice) =>
+		choice && vscode.commands.executeCommand("workbench.action.openSettings", "sidelight.path"));
+	return error;
+}
+
+function run(args: string[]): Promise<string> {
+	return new Promise((resolve, reject) => {
+		execFile(program(), args, { maxBuffer: 16 << 20 }, (err, stdout, stderr) =>
+			err ? reject(new Error(stderr.trim() || err.message)) : resolve(stdout));
+	});
 }
 
 function configuration(): vscode.DebugConfiguration {
@@ -61,7 +87,7 @@ async function pickProcess(): Promise<string | undefined> {
 	try {
 		list = await processes();
 	} catch (err) {
-		void vscode.window.showErrorMessage(`${program()} ps: ${err instanceof Error ? err.message : err}. Is "sidelight.path" right?`);
+		missing(err);
 		return undefined;
 	}
 	list.sort((a, b) => Number(b.observable) - Number(a.observable) || a.name.localeCompare(b.name));
@@ -81,16 +107,9 @@ async function pickProcess(): Promise<string | undefined> {
 	return picked?.pid;
 }
 
-function processes(): Promise<Process[]> {
-	return new Promise((resolve, reject) => {
-		execFile(program(), ["ps", "--output", "json"], { maxBuffer: 16 << 20 }, (err, stdout, stderr) => {
-			if (err) {
-				reject(new Error(stderr.trim() || err.message));
-				return;
-			}
-			resolve(stdout.split("\n").filter((line) => line).map((line) => JSON.parse(line) as Process));
-		});
-	});
+async function processes(): Promise<Process[]> {
+	const out = await run(["ps", "--output", "json"]);
+	return out.split("\n").filter((line) => line).map((line) => JSON.parse(line) as Process);
 }
 
 const keywords = new Set(("break case chan const continue default defer else fallthrough for func go goto if import interface map " +
