@@ -105,7 +105,7 @@ func (p *page) where(s *subject, w *probe.Where) {
 	p.variables(w)
 	for _, i := range w.Issues {
 		p.line()
-		p.line("  ", p.Warn("note: "), sink.Escape(i.Message))
+		p.line("  ", p.Warn("note: "), sink.EscapeLines(i.Message))
 	}
 	if ways[probe.Refused] < len(w.Sites) {
 		p.line()

@@ -27,6 +27,8 @@ type Build struct {
 	Text          Section  // .text
 	Tried         []string // where debug information was looked for in vain; set by who looked
 
+	settings []string // settingsOf
+
 	file    *os.File
 	elf     *elf.File
 	debug   map[string]*lazy
@@ -171,6 +173,7 @@ func (b *Build) readFacts() error {
 		return &Error{b.Path, ErrGoVersion, fmt.Sprintf("%s built it; rebuild it with Go 1.22 or later", b.GoVersion)}
 	}
 	b.ModulePath, b.ModuleVersion = bi.Main.Path, bi.Main.Version
+	b.settings = settingsOf(bi)
 	for _, s := range bi.Settings {
 		switch s.Key {
 		case "vcs.revision":

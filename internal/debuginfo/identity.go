@@ -29,6 +29,7 @@ type Identity struct {
 	ModuleVersion string `json:"module_version"`
 	Revision      string `json:"revision"`
 	Modified      bool   `json:"modified"`
+	Flags         string `json:"flags,omitempty"` // that it was built with, but -ldflags
 	// Sums in hex; empty where the file does not have the bytes.
 	Text     string        `json:"text"`     // the bytes of .text
 	Pclntab  string        `json:"pclntab"`  // the table of functions and their lines
@@ -55,12 +56,17 @@ func (b *Build) Identity(whole bool) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	id.GoVersion, id.Main, id.Module, id.ModuleVersion = b.GoVersion, b.Main, b.ModulePath, b.ModuleVersion
-	id.Revision, id.Modified = b.Revision, b.Modified
+	id.facts(b)
 	if whole && id.Text != "" {
 		id.Code, err = b.codeSum(id.Sections)
 	}
 	return id, err
+}
+
+// facts takes over what the build says of how it was made.
+func (id *Identity) facts(b *Build) {
+	id.GoVersion, id.Main, id.Module, id.ModuleVersion = b.GoVersion, b.Main, b.ModulePath, b.ModuleVersion
+	id.Revision, id.Modified, id.Flags = b.Revision, b.Modified, b.flags()
 }
 
 // Identify reads what an ELF file says of itself, without the sum of its code; if
@@ -198,8 +204,19 @@ type MismatchError struct {
 }
 
 func (e *MismatchError) Error() string {
-	return fmt.Sprintf("%s is no debug information of this build: %s\n  the program:           %s\n  the debug information: %s",
+	text := fmt.Sprintf("%s is no debug information of this build: %s\n  the program:           %s\n  the debug information: %s",
 		e.Path, e.Why, e.Build.String(), e.Debug.String())
+	if e.Build.Flags != e.Debug.Flags && e.Debug.Main != "" {
+		text += fmt.Sprintf("\nbuild it with the program's own flags: %s", orNone(e.Build.Flags))
+	}
+	return text
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "(none)"
+	}
+	return s
 }
 
 func (e *MismatchError) Unwrap() error { return ErrMismatch }
@@ -223,6 +240,7 @@ func (id Identity) String() string {
 		add("text", cutSum(id.Text))
 	}
 	add("by", id.GoVersion)
+	add("with", id.Flags)
 	add("main package", id.Main)
 	rev := id.Revision
 	if id.Modified {

@@ -26,24 +26,6 @@ type pclnIndex struct {
 	inlined map[string][]int32 // name of an inlined function to functions that hold a copy
 }
 
-// HasDebug tells whether the build's debug information is at hand: without it
-// functions, lines, inlined calls and stacks are known, and variables and types
-// are not.
-func (b *Build) HasDebug() bool { return b.debug["info"] != nil }
-
-// Missing says what a build without debug information lacks, where was looked for
-// it, and how to give it; "" if it lacks nothing.
-func (b *Build) Missing() string {
-	if b.HasDebug() {
-		return ""
-	}
-	text := "the program was linked without debug information, so that its variables, arguments and types are not known; give it that of the same build before it was stripped: \"sidelight symbols add BINARY\" once, or --symbols BINARY here; or link it without -ldflags=-s, -w"
-	if len(b.Tried) > 0 {
-		text += "; looked in " + strings.Join(b.Tried, "; ")
-	}
-	return text
-}
-
 // Statements tells whether Row.Stmt and Row.PrologueEnd mean anything.
 func (b *Build) Statements() bool { return b.HasDebug() }
 

@@ -69,7 +69,13 @@ func (b *Build) prove(s *separate) error {
 	}
 	moved, why := match(ours, theirs)
 	if why != "" {
-		ours.GoVersion, ours.Main, ours.Revision, ours.Modified = b.GoVersion, b.Main, b.Revision, b.Modified
+		ours.facts(b)
+		if other, err := Open(b.other, WithoutDebug()); err == nil {
+			if theirs.Main == "" { // it is no file of a store, which knows them
+				theirs.facts(other)
+			}
+			other.Close()
+		}
 		return &MismatchError{Path: b.other, Why: why, Build: *ours, Debug: *theirs}
 	}
 	if moved {

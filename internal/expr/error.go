@@ -19,7 +19,9 @@ func (e *Error) Error() string {
 	line, mark := e.excerpt()
 	s := fmt.Sprintf("%s\n    %s\n    %s", string(plain(e.Msg)), line, mark)
 	if e.Hint != "" {
-		s += "\n" + string(plain(e.Hint))
+		for line := range strings.SplitSeq(e.Hint, "\n") {
+			s += "\n" + string(plain(line))
+		}
 	}
 	return s
 }

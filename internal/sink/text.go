@@ -74,7 +74,7 @@ func (t *Text) ready(e *probe.Ready) error {
 		}
 		fmt.Fprintf(&b, "%s  %s: %s\n", paint.Bold(r.Probe), Escape(r.Location), Places(r))
 		for _, i := range r.Issues {
-			fmt.Fprintf(&b, "  %s %s\n", paint.Warn("note:"), escapeLines(i.Message))
+			fmt.Fprintf(&b, "  %s %s\n", paint.Warn("note:"), EscapeLines(i.Message))
 		}
 	}
 	fmt.Fprintf(&b, "%s\n", paint.Dim(fmt.Sprintf(
@@ -215,7 +215,7 @@ func pad(s string, width int) string {
 
 // escapeLines escapes a message of several lines, keeping the lines: marked
 // places stand below what they mark.
-func escapeLines(s string) string {
+func EscapeLines(s string) string {
 	lines := strings.Split(s, "\n")
 	for i := range lines {
 		lines[i] = Escape(strings.ReplaceAll(lines[i], "\t", "    "))

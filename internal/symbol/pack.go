@@ -68,7 +68,7 @@ func pack(w io.Writer, src *elf.File, id *debuginfo.Identity) error {
 	return writeELF(w, src, list)
 }
 
-var errNoDebug = errors.New("it has no debug information itself: it was stripped, or linked with -w (go run and go test do that)")
+var errNoDebug = errors.New("it has no debug information itself: it was stripped, or linked with -s or -w (go run and go test do that)")
 
 func readAll(s *elf.Section) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(s.Open(), maxSection+1))

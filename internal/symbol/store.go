@@ -63,7 +63,7 @@ func (s *Store) Add(path string) (e *Entry, known bool, err error) {
 	}
 	defer b.Close()
 	if !b.HasDebug() {
-		return nil, false, fmt.Errorf("%s: %w; add the binary as go build made it", path, errNoDebug)
+		return nil, false, fmt.Errorf("%s: %w; build the same source once more without these flags, and add that", path, errNoDebug)
 	}
 	id, err := b.Identity(true)
 	if err != nil {
@@ -212,6 +212,25 @@ func (s *Store) Find(id *debuginfo.Identity) ([]*Entry, error) {
 		}
 	}
 	return append(same, alike...), err
+}
+
+// alike tells of the last build of the same main package that was added, which
+// is of other source, or was built in another way.
+func (s *Store) alike(id *debuginfo.Identity) string {
+	all, _ := s.List()
+	all = slices.DeleteFunc(all, func(e *Entry) bool { return e.Main != id.Main || id.Main == "" })
+	if len(all) == 0 {
+		return ""
+	}
+	e := slices.MaxFunc(all, func(a, b *Entry) int { return a.Added.Compare(b.Added) })
+	how := "of other source, or by another toolchain"
+	switch {
+	case e.GoVersion != id.GoVersion:
+		how = "by " + e.GoVersion
+	case e.Flags != id.Flags:
+		how = fmt.Sprintf("built with the flags %s, the program with %s", orNone(e.Flags), orNone(id.Flags))
+	}
+	return fmt.Sprintf("; it has another build of %s (%s), %s", id.Main, e.key[:min(len(e.key), 12)], how)
 }
 
 // Object is the path of an entry's debug information, which was found whole.

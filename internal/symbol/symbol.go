@@ -169,7 +169,8 @@ func (f *finder) from(s *Store) (*debuginfo.Build, error) {
 		last = err
 	}
 	if len(entries) == 0 && err == nil {
-		f.note(s.Dir, "nothing of Go build ID %s, nor with the same functions", orNone(f.id.GoID[:min(len(f.id.GoID), 20)]))
+		f.note(s.Dir, "nothing of Go build ID %s, nor with the same functions%s",
+			orNone(f.id.GoID[:min(len(f.id.GoID), 20)]), s.alike(f.id))
 	}
 	return nil, last
 }
