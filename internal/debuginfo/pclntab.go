@@ -126,6 +126,17 @@ func (b *Build) RuntimeFile(f *Func) string {
 	return b.pcln.file(f.pcln, v.value)
 }
 
+// RuntimeFiles calls visit for the file of each run of instructions of a function
+// as the runtime's own table has it, until it returns false; see RuntimeFile.
+func (b *Build) RuntimeFiles(f *Func, visit func(file string) bool) {
+	if b.cached != nil {
+		return
+	}
+	b.pcln.walk(b.pcln.u32(f.pcln, funcPCFile), func(v pcValue) bool {
+		return visit(b.pcln.file(f.pcln, v.value))
+	})
+}
+
 // entry is functab entry i: offset of the function from text, and of its _func.
 // Entry n is the end of the last function.
 func (p *pclntab) entry(i int) (pc, fn uint64) {

@@ -153,9 +153,7 @@ func TestDamagedCensus(t *testing.T) {
 		n := askDamaged(t, x, whole, 8*step, i, what)
 		probes += n
 		x.Close()
-		if took := time.Since(began); took > 2*time.Minute {
-			t.Errorf("round %d (%s) took %v", i, what, took)
-		}
+		t.Logf("round %d (%s): %d places in %v", i, what, n, time.Since(began))
 	}
 	t.Logf("%d of %d damaged files were opened, %d places of probes compared", opened, rounds, probes)
 	if opened < rounds/2 || probes < 1000 {

@@ -84,6 +84,16 @@ func lent(b *debuginfo.Build, f *debuginfo.Func) string {
 	if refusedFile(b.RuntimeFile(f)) { // the line table may be damaged
 		return whyRuntime
 	}
+	if f.Wrapper { // it begins nowhere, and what it wraps is inlined in it
+		why := ""
+		b.RuntimeFiles(f, func(file string) bool {
+			if refusedFile(file) {
+				why = whyRuntime
+			}
+			return why == ""
+		})
+		return why
+	}
 	return ""
 }
 

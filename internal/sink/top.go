@@ -38,9 +38,6 @@ type Top struct {
 	paint Paint
 	table *Functions
 	last  time.Time
-	ends  int
-	cost  float64
-	pause time.Duration
 }
 
 // NewTop returns a Sink for people that makes one table of many times.
