@@ -91,7 +91,7 @@ func (c *Client) ask(ctx context.Context, h hello) (*net.UnixConn, *bufio.Reader
 		if err != nil {
 			return nil, nil, w, err
 		}
-		r := bufio.NewReader(conn)
+		r := bufio.NewReaderSize(conn, 64<<10)
 		if err = writeLine(conn, h); err == nil {
 			_ = conn.SetReadDeadline(time.Now().Add(helloWithin))
 			err = readLine(r, &w)
@@ -245,8 +245,10 @@ func (s *Session) read(dec *gob.Decoder) {
 		switch {
 		case a.Log != nil:
 			a.Log.tell(s.log)
-		case a.Event != nil:
-			s.events <- a.Event
+		case a.Events != nil:
+			for _, e := range a.Events {
+				s.events <- e
+			}
 		case a.Stated:
 			s.stateMu.Lock()
 			s.state = a.State

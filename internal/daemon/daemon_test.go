@@ -473,7 +473,7 @@ func TestEventsArriveExactly(t *testing.T) {
 		for range 25 {
 			v := reflect.New(reflect.TypeOf(kind).Elem())
 			fill(random, v.Elem(), 4)
-			sent := answer{Event: v.Interface().(probe.Event)}
+			sent := answer{Events: []probe.Event{v.Interface().(probe.Event)}}
 			if err := enc.Encode(sent); err != nil {
 				t.Fatal(err)
 			}
@@ -482,7 +482,7 @@ func TestEventsArriveExactly(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !reflect.DeepEqual(sent, got) {
-				t.Fatalf("sent %+v\n got %+v", sent.Event, got.Event)
+				t.Fatalf("sent %+v\n got %+v", sent.Events[0], got.Events)
 			}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -28,7 +29,8 @@ type session struct {
 	prober Prober
 
 	mu  sync.Mutex // held while a message is written
-	enc *gob.Encoder
+	out *bufio.Writer
+	enc *gob.Encoder // to out
 
 	specsMu sync.Mutex
 	specs   map[string]probe.Spec
@@ -41,7 +43,8 @@ type session struct {
 // session serves a client until it closes its session or goes away; then its
 // probes are removed.
 func (d *Daemon) session(ctx context.Context, c net.Conn, r *bufio.Reader, owner string, client int) error {
-	s := &session{d: d, owner: owner, client: client, enc: gob.NewEncoder(c), specs: map[string]probe.Spec{}}
+	s := &session{d: d, owner: owner, client: client, out: bufio.NewWriterSize(c, 64<<10), specs: map[string]probe.Spec{}}
+	s.enc = gob.NewEncoder(s.out)
 	dec := gob.NewDecoder(r)
 	var first call
 	if err := dec.Decode(&first); err != nil {
@@ -103,7 +106,9 @@ func (d *Daemon) exit(s *session) {
 func (s *session) send(a *answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_ = s.enc.Encode(a)
+	if s.enc.Encode(a) == nil {
+		_ = s.out.Flush()
+	}
 }
 
 // tell passes on events until the last, and between them how the probes are
@@ -121,11 +126,47 @@ func (s *session) tell(done chan<- struct{}) {
 				s.send(&answer{Done: true})
 				return
 			}
-			s.send(&answer{Event: s.own(e)})
+			batch, over := gather(e, events)
+			for i := range batch {
+				batch[i] = s.own(batch[i])
+			}
+			s.send(&answer{Events: batch})
+			if over {
+				events = closedEvents
+			}
 		case <-tick.C:
 			s.send(&answer{State: s.prober.State(), Stated: true})
 		}
 	}
+}
+
+// maxBatch is how many events go in one message: where they come fast, a message
+// for each would cost more than the events.
+const maxBatch = 512
+
+var closedEvents = func() chan probe.Event {
+	c := make(chan probe.Event)
+	close(c)
+	return c
+}()
+
+// gather adds to an event those that come right behind it. over says that none
+// will follow.
+func gather(first probe.Event, events <-chan probe.Event) (batch []probe.Event, over bool) {
+	batch = []probe.Event{first}
+	for patience := 0; len(batch) < maxBatch && patience < 3; {
+		select {
+		case e, more := <-events:
+			if !more {
+				return batch, true
+			}
+			batch, patience = append(batch, e), 0
+		default:
+			patience++
+			runtime.Gosched() // to whoever has the next one
+		}
+	}
+	return batch, false
 }
 
 // own lets an event of Ready speak of another client's probes as such: the

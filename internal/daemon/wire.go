@@ -110,7 +110,7 @@ type answer struct {
 	Opened    bool
 	Installed *probe.Ready
 	Failed    *failure // of Open or Install
-	Event     probe.Event
+	Events    []probe.Event
 	Done      bool // no event follows
 	Closed    bool
 	Broken    *failure // of Close
