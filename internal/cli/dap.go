@@ -27,13 +27,13 @@ thread, with its stack and variables, while the process runs on.
 
 docs/editors has the configuration for VS Code, Neovim, Emacs, Helix and Zed. An
 attach configuration has these keys, all optional:
-  target          pid or name, as on the command line; without it, the only one there is
+  target          pid or name, as on the command line; without it, the only one
   for             how long a breakpoint lives, such as "10m" (1h)
-  limit, rate     messages of a logpoint: in all (no limit), and in a second (1000)
+  limit, rate     messages of a logpoint: in all (no limit), in a second (1000)
   budget          what all probes may take of one core ("1%")
   depth, maxItems, maxBytes, frames    bounds of a snapshot
   redact          a file of rules for what is never shown, as --redact elsewhere
-  watch           expressions that every snapshot evaluates, such as ["len(o.Items)"]
+  watch           expressions that every snapshot evaluates: ["len(o.Items)"]
   substitutePath  [{"from": the editor's folder, "to": the folder of the build}]
 
 When the editor disconnects, or dies, its probes are removed.`

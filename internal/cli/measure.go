@@ -37,9 +37,9 @@ greatest, median and other quantiles, and a histogram.
 
 EXPRESSION is a number at the line: an integer, a float, a duration, len(x), or
 arithmetic of them. Every pass is added up inside the process, in ten
-nanoseconds or less, so that nothing is sampled and nothing is lost. Quantiles are exact to
-half a percent (scale 6 of OpenTelemetry's and Prometheus's exponential
-histograms), those of --by rows to five.`
+nanoseconds or less, so that nothing is sampled and nothing is lost. Quantiles
+are exact to half a percent (scale 6 of OpenTelemetry's and Prometheus's
+exponential histograms), those of --by rows to five.`
 
 const measureExample = `  sidelight measure shop orders.go:42 o.Total
   sidelight measure shop orders.go:42 'len(o.Items)' --by o.Customer

@@ -172,6 +172,9 @@ const CallHint = "read the fields it would read; there are len, cap, contains, s
 // Nearest returns the candidate that name most likely means, or "".
 func Nearest(name string, candidates []string) string {
 	best, bestDist := "", 1+max(1, len(name)/3)
+	if len(name) < 2 {
+		bestDist = 1 // every other letter is as near
+	}
 	for _, c := range candidates {
 		if c == name {
 			continue

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // NotFoundError says that no process answers to a TARGET.
@@ -41,14 +42,17 @@ type AmbiguousError struct {
 func (e *AmbiguousError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d processes are called %q; name one by its pid:", len(e.Matches), e.Text)
+	var name, module int
 	for _, p := range e.Matches {
-		fmt.Fprintf(&b, "\n  %7d  %s", p.PID, p.Name)
-		if p.Module != "" {
-			fmt.Fprintf(&b, "  %s", p.Module)
-		}
+		name, module = max(name, utf8.RuneCountInString(p.Name)), max(module, utf8.RuneCountInString(p.Module))
+	}
+	for _, p := range e.Matches {
+		args := ""
 		if len(p.Args) > 1 {
-			fmt.Fprintf(&b, "  %s", shorten(strings.Join(p.Args[1:], " "), 60))
+			args = shorten(strings.Join(p.Args[1:], " "), 60)
 		}
+		line := fmt.Sprintf("  %7d  %-*s  %-*s  %s", p.PID, name, p.Name, module, p.Module, args)
+		b.WriteString("\n" + strings.TrimRight(line, " "))
 	}
 	return b.String()
 }
@@ -92,7 +96,8 @@ func (h *Host) inspectPatiently(pid int) (Process, error) {
 }
 
 // pick finds the process that a name means among all of a machine. Go programs
-// come first: a shell script of the same name is hardly ever meant.
+// come first: a shell script of the same name is hardly ever meant. Among them,
+// the one that is called so comes before those of a module that is.
 func pick(list []Process, text string) (Process, error) {
 	var golang, others []Process
 	for _, p := range list {
@@ -107,6 +112,9 @@ func pick(list []Process, text string) (Process, error) {
 	found := golang
 	if len(found) == 0 {
 		found = others
+	}
+	if named := slices.DeleteFunc(slices.Clone(found), func(p Process) bool { return p.Name != text }); len(named) > 0 {
+		found = named
 	}
 	switch len(found) {
 	case 0:

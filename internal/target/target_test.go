@@ -124,6 +124,10 @@ func TestPick(t *testing.T) {
 		process(5, "worker", "example.com/acme/worker"),
 		process(6, "worker", ""), // a script: Go programs come first
 		process(7, "shop.sh", ""),
+		process(8, "desk", "example.com/acme/counter"),
+		process(9, "desk-worker", "example.com/acme/desk"), // a name comes before a module
+		process(10, "a", "example.com/acme/one"),
+		process(11, "bcd", "example.com/other/one"),
 	}
 	for _, c := range []struct {
 		text string
@@ -139,6 +143,8 @@ func TestPick(t *testing.T) {
 		{"shop.sh", 7, ""},
 		{"worker", 0, "2 processes are called \"worker\""},
 		{"example.com/acme/worker", 0, "name one by its pid:\n        4  worker"},
+		{"desk", 8, ""},
+		{"one", 0, "\n       10  a    example.com/acme/one\n       11  bcd  example.com/other/one"},
 		{"sho", 0, "did you mean shop?"},
 		{"", 0, "no running Go program"},
 	} {
