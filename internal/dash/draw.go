@@ -174,7 +174,9 @@ func compareRows(a, b probe.Row, by string) int {
 func (p *page) functions(room int) []string {
 	out := []string{p.table.Said()}
 	if said := p.table.LeftOut(); said != "" {
-		out = append(out, p.opt.Paint.Warn(said))
+		for _, l := range strings.Split(said, "\n") {
+			out = append(out, p.opt.Paint.Warn(l))
+		}
 	}
 	out = append(out, "")
 	return append(out, p.table.Lines(p.by, room-len(out), p.opt.Paint)...)

@@ -115,6 +115,9 @@ func (w *watch) say(i int, totals []Totals, final bool) {
 	}
 	if a.Pair {
 		m.Calls = w.l.sums.calls(i)
+		if m.Calls.Untimed = totals[i].Suppressed; m.Calls.Untimed > 0 {
+			m.Calls.Unmatched = 0 // calls that were left out end, too
+		}
 	}
 	if a.By != nil {
 		m.By, m.Dist = w.l.sums.byKey(i)

@@ -54,6 +54,9 @@ type life struct {
 	retry     time.Duration // how long the next throttle lasts
 	until     time.Time     // when the throttle is lifted
 	past      Totals        // at the start of the budget's window
+	level     int           // of a time: how seldom its calls are timed, by samples
+	mean      float64       // nanoseconds a pass, lately
+	full      float64       // likewise before it was sampled
 }
 
 // tells tells whether the probe says from time to time what it has.
@@ -94,6 +97,7 @@ const (
 	doRefill                     // set the tokens of a rated log
 	doThrottle                   // suppress every hit, or stop doing so
 	doCount                      // report the running count
+	doSample                     // time only some calls from now on
 )
 
 // add takes a probe in; it lives from now on.
@@ -195,10 +199,34 @@ func (m *machine) spend(now time.Time, totals []Totals) []effect {
 		l.retry = min(2*l.retry, maxRetry)
 		return []effect{{what: doThrottle, probe: i, on: true}}
 	}
-	var out []effect
+	return m.shed(shares, sum)
+}
+
+// samples are what of the calls of a time over the budget is timed, by how often it
+// was found over it: the bits of the pass's number that choose one (see jit).
+var samples = []byte{0, 0x3E, 0xFE}
+
+// shed takes out what cannot be throttled until the rest fits: of times, most calls
+// at first, else the probe.
+func (m *machine) shed(shares []float64, sum float64) (out []effect) {
+	now := map[int]bool{} // whose sampling changed just now
 	for sum > m.budget {
-		i := dearest(shares, func(i int) bool { return !m.lives[i].ended })
-		if i < 0 {
+		i := dearest(shares, func(i int) bool {
+			l := m.lives[i]
+			return !l.ended && l.spec.Kind == probe.Time && l.level+1 < len(samples) && !now[i]
+		})
+		if i >= 0 && shares[i] > m.budget/float64(4*len(m.lives)) {
+			l := m.lives[i]
+			if l.level == 0 {
+				l.full = l.mean
+			}
+			l.level++
+			now[i] = true
+			sum -= sampledSaves * shares[i]
+			out = append(out, effect{what: doSample, probe: i, tokens: int64(samples[l.level])})
+			continue
+		}
+		if i = dearest(shares, func(i int) bool { return !m.lives[i].ended && !now[i] }); i < 0 {
 			break
 		}
 		sum -= shares[i]
@@ -206,6 +234,9 @@ func (m *machine) spend(now time.Time, totals []Totals) []effect {
 	}
 	return out
 }
+
+// sampledSaves is about what sampling saves of a time's cost.
+const sampledSaves = 0.75
 
 func (m *machine) canThrottle(i int) bool {
 	l := m.lives[i]
@@ -230,7 +261,14 @@ func (m *machine) shares(elapsed time.Duration, totals []Totals) ([]float64, flo
 	shares := make([]float64, len(m.lives))
 	var sum float64
 	for i, l := range m.lives {
-		shares[i] = totals[i].since(l.past) / float64(elapsed)
+		took := totals[i].since(l.past)
+		if n := totals[i].passes() - l.past.passes(); n > 0 {
+			l.mean = took / float64(n)
+		}
+		if l.level > 0 { // the sampled passes are not the timed ones
+			took += l.full * float64(totals[i].Emitted-l.past.Emitted)
+		}
+		shares[i] = took / float64(elapsed)
 		l.past = totals[i]
 		if !l.ended {
 			sum += shares[i]

@@ -175,6 +175,9 @@ func (w *watch) carryOut(effects []effect) {
 			}
 			w.control(e.probe, ring.ControlThrottle, []byte{on})
 			w.s.opt.Log.Warn("the probes' budget", "probe", w.l.plan.probes[e.probe].spec.ID, "throttled", e.on)
+		case doSample:
+			w.control(e.probe, ring.ControlThrottle, []byte{byte(e.tokens)})
+			w.s.opt.Log.Debug("the probes' budget", "probe", w.l.plan.probes[e.probe].spec.ID, "sampled", e.tokens)
 		case doCount:
 			w.say(e.probe, w.l.reader.totals(), false)
 		}

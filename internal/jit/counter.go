@@ -143,6 +143,9 @@ func startClock(a *amd64.Asm, acc amd64.Reg) {
 // processor meanwhile, and one such sample would outweigh thousands.
 const interrupted = 1 << 16
 
+// interruptedShort is the same for a body that only adds up.
+const interruptedShort = 1 << 12
+
 // interruptedImage is likewise for a snapshot, whose largest take a few hundred
 // thousand.
 const interruptedImage = 1 << 22

@@ -319,6 +319,9 @@ func (g *gen) interrupted() int64 {
 	if g.env.Image != nil {
 		return interruptedImage
 	}
+	if g.env.aggregating() {
+		return interruptedShort
+	}
 	return interrupted
 }
 

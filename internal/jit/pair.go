@@ -119,9 +119,30 @@ func (g *gen) readClock() {
 	g.a.Op(amd64.OR, amd64.RAX, amd64.RDX, 8)
 }
 
+// sample leaves most calls out where the probe is throttled: the throttle is the
+// bits of the number of passes of which one value is chosen. Beginnings and ends
+// alternate, so that the lowest bit chooses nothing.
+func (g *gen) sample() {
+	a := g.a
+	on := a.NewLabel()
+	a.OpMemImm(amd64.CMP, g.env.control(ring.ControlThrottle), 0, 1)
+	a.Jcc(amd64.CondNE, g.coldLabel(func() {
+		x, _, _ := g.others()
+		a.Load(amd64.RAX, g.env.control(ring.ControlThrottle), 1)
+		a.Load(x, g.count(ring.CounterTick), 1)
+		a.Op(amd64.AND, amd64.RAX, x, 4)
+		a.OpImm(amd64.CMP, amd64.RAX, 2, 4)
+		a.Jcc(amd64.CondE, on)
+		a.OpMemImm(amd64.ADD, g.count(ring.CounterSuppressed), 1, 8)
+		a.Jmp(g.agg.end)
+	}))
+	a.Bind(on)
+}
+
 // start enters a call that begins.
 func (g *gen) start() {
 	a := g.a
+	g.sample()
 	row := g.slot()
 	if g.site.Key != nil {
 		a.Store(row, g.key(g.site.Key), 4)

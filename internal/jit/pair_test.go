@@ -195,3 +195,23 @@ func TestPairsByKeyAndDuration(t *testing.T) {
 		t.Errorf("%d rows, want 2", len(hists))
 	}
 }
+
+// Over the budget only some calls are timed; all are counted.
+func TestPairsAreSampled(t *testing.T) {
+	r := newRig(t, 4)
+	mem := r.region(&program.Aggregate{Hist: true, Number: program.F64, Pair: true, Frames: true})
+	defer unix.Munmap(mem)
+	cfa := program.CFA{Reg: amd64.RSP, Offset: 16}
+	r.mem[rigControl+ring.Control(r.env.Probe)+ring.ControlThrottle] = 0x3E
+	in := r.start()
+	for range 128 {
+		for _, role := range []program.Role{program.RoleStart, program.RoleStop} {
+			r.place(&program.Site{Role: role, CFA: cfa}, Live{})
+			unchanged(t, "sampled", in, r.run(in), Live{})
+		}
+	}
+	timed := ring.WordAt(mem, r.env.Agg.Region.AreaOf(r.env.Probe, 1)+ring.PairReturned)
+	if n := r.counter(1, ring.CounterSuppressed); timed != 4 || n != 124 || r.openCalls(mem) != 0 {
+		t.Errorf("%d timed and %d not, of 128; %d open", timed, n, r.openCalls(mem))
+	}
+}

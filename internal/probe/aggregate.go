@@ -143,6 +143,7 @@ type Calls struct {
 	Restarted uint64 // the first location was passed again before the second
 	Unmatched uint64 // ends whose beginning was before the probe
 	Lost      uint64 // for which there was no room
+	Untimed   uint64 // over the budget, only some calls are timed: these were not
 	Filtered  uint64 // left out by the condition on their duration
 	Backwards uint64 // the clock went back, and the duration counts as 0
 }

@@ -68,6 +68,7 @@ type callsObject struct {
 	Restarted uint64 `json:"restarted"`
 	Unmatched uint64 `json:"unmatched"`
 	Lost      uint64 `json:"lost"`
+	Untimed   uint64 `json:"untimed"`
 	Filtered  uint64 `json:"filtered"`
 	Backwards uint64 `json:"clock_backwards"`
 }

@@ -149,7 +149,7 @@ func callsText(c *probe.Calls) string {
 	}{
 		{c.Returned, "returned"}, {c.Recovered, "returned after recovering from a panic"}, {c.Panicked, "ended by a panic"},
 		{c.Goexited, "ended by Goexit"}, {c.Running, "still running"}, {c.Abandoned, "left half way"}, {c.Restarted, "began anew before the end"},
-		{c.Unmatched, "ended that began before"}, {c.Filtered, "left out by the condition"}, {c.Lost, "without room"},
+		{c.Unmatched, "ended that began before"}, {c.Filtered, "left out by the condition"}, {c.Untimed, "not timed, for the budget"}, {c.Lost, "without room"},
 		{c.Backwards, "with a clock that went back"},
 	} {
 		if x.n > 0 {

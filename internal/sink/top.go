@@ -109,6 +109,7 @@ type FunctionRow struct {
 	Mean    float64
 	P99     float64
 	LeftOut bool
+	Sampled bool // only some of the calls were timed
 
 	began time.Time
 	last  time.Time
@@ -143,13 +144,19 @@ func (f *Functions) measured(e *probe.Measured) {
 		r = &FunctionRow{Name: e.Location, began: e.Time, last: e.Time}
 		f.rows[e.Probe] = r
 	}
+	calls := e.Dist.Count
+	r.Mean, r.Total, r.P99 = e.Dist.Mean(), e.Dist.SumFloat, e.Dist.Quantile(0.99)
+	if e.Calls != nil && e.Calls.Untimed > 0 && calls > 0 {
+		calls += e.Calls.Untimed
+		r.Sampled, r.Total = true, r.Mean*float64(calls)
+	}
 	if d := e.Time.Sub(r.last).Seconds(); d > 0.5 {
-		r.Rate = float64(e.Dist.Count-r.Calls) / d
+		r.Rate = float64(calls-min(calls, r.Calls)) / d
 		r.last = e.Time
 	} else if r.Calls == 0 {
-		r.Rate = float64(e.Dist.Count) // the first second
+		r.Rate = float64(calls) // the first second
 	}
-	r.Calls, r.Total, r.Mean, r.P99 = e.Dist.Count, e.Dist.SumFloat, e.Dist.Mean(), e.Dist.Quantile(0.99)
+	r.Calls = calls
 }
 
 // Alive is how many timers are in.
@@ -216,7 +223,11 @@ func (r *FunctionRow) cells() []string {
 	if r.LeftOut {
 		rate = "left out"
 	}
-	return []string{Escape(shortFunction(r.Name)), rate, Number(r.Calls), duration(r.Total), duration(r.Mean), duration(r.P99)}
+	name := Escape(shortFunction(r.Name))
+	if r.Sampled {
+		name += " ~"
+	}
+	return []string{name, rate, Number(r.Calls), duration(r.Total), duration(r.Mean), duration(r.P99)}
 }
 
 // Said says how many functions are timed.
@@ -231,10 +242,24 @@ func (f *Functions) Said() string {
 	return s
 }
 
-// LeftOut says which functions are not timed any more.
+// LeftOut says which functions are not timed any more, and that others are only
+// now and then.
 func (f *Functions) LeftOut() string {
+	said := ""
+	sampled := 0
+	for _, r := range f.rows {
+		if r.Sampled {
+			sampled++
+		}
+	}
+	if sampled > 0 {
+		said = fmt.Sprintf("~ only some of the calls of %s are timed, within the budget; the calls are all counted", plural(sampled, "function"))
+	}
 	if len(f.out) == 0 {
-		return ""
+		return said
+	}
+	if said != "" {
+		said += "\n"
 	}
 	names := make([]string, len(f.out))
 	for i, n := range f.out {
@@ -243,5 +268,5 @@ func (f *Functions) LeftOut() string {
 	if n := len(names); n > 5 {
 		names = append(names[:5], fmt.Sprintf("%d more", n-5))
 	}
-	return "left out, as their timers would cost more than the budget: " + strings.Join(names, ", ") + " (--budget 5% allows more)"
+	return said + "left out, as their timers would cost more than the budget: " + strings.Join(names, ", ") + " (--budget 5% allows more)"
 }
