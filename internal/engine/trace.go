@@ -21,6 +21,7 @@ type tracing struct {
 	out     func(*probe.Span)
 	open    map[uint64][]*begun // by goroutine, the outermost first
 	count   int
+	told    map[int]int64 // by probe, the ends that were recorded
 }
 
 // begun is a call that began.
@@ -48,10 +49,16 @@ func (t *tracing) record(m spanRecord) {
 	goid := m.hit.Goroutine
 	if m.role == program.RoleStart {
 		t.gone(goid, m, func(b *begun) bool { return b.depth > depth || b.depth == depth && b.probe == m.i })
-		t.begin(goid, depth, m)
+		if !t.full(m.i) {
+			t.begin(goid, depth, m)
+		}
 		return
 	}
 	t.gone(goid, m, func(b *begun) bool { return b.depth > depth })
+	t.told[m.i]++
+	if t.full(m.i) {
+		defer t.abandon(m.i)
+	}
 	// Of several calls in one frame, each probe ends its own.
 	stack := t.open[goid]
 	for k := len(stack) - 1; k >= 0 && stack[k].depth == depth; k-- {
@@ -60,6 +67,28 @@ func (t *tracing) record(m spanRecord) {
 			b.ended(m)
 			t.finish(goid, b)
 			return
+		}
+	}
+}
+
+// full tells that a probe has reached its limit: from then on the target records
+// beginnings of calls alone.
+func (t *tracing) full(i int) bool {
+	limit := t.plan.probes[i].spec.Limit
+	return limit > 0 && t.told[i] >= limit
+}
+
+// abandon finishes the calls of a probe whose ends nobody will record: what comes
+// later in their goroutines is not within them.
+func (t *tracing) abandon(i int) {
+	for goid, stack := range t.open {
+		for k, b := range slices.Backward(stack) {
+			if b.probe == i {
+				stack = slices.Delete(stack, k, k+1)
+				t.open[goid] = stack
+				b.span.Outcome = probe.Unfinished
+				t.finish(goid, b)
+			}
 		}
 	}
 }
@@ -183,7 +212,7 @@ func (w *watch) spans(before uint64) {
 
 // newTracing makes spans of the records of a session.
 func (w *watch) newTracing() *tracing {
-	return &tracing{plan: w.l.plan, open: map[uint64][]*begun{}, out: func(s *probe.Span) { w.s.out.put(s) },
+	return &tracing{plan: w.l.plan, open: map[uint64][]*begun{}, told: map[int]int64{}, out: func(s *probe.Span) { w.s.out.put(s) },
 		creator: func(pc uint64) string {
 			if pc == 0 {
 				return ""

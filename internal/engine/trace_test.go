@@ -1,0 +1,52 @@
+package engine
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/sidelight-dev/sidelight/internal/compile"
+	"github.com/sidelight-dev/sidelight/internal/probe"
+	"github.com/sidelight-dev/sidelight/internal/program"
+)
+
+// TestSpansEndWithTheLimit: past its limit a probe records beginnings alone.
+// Calls that follow each other must not become calls within each other by that.
+func TestSpansEndWithTheLimit(t *testing.T) {
+	type call struct {
+		probe, goid int
+		role        program.Role
+	}
+	const begins, ends = program.RoleStart, program.RoleStop
+	for name, c := range map[string]struct {
+		limit int64
+		calls []call
+		want  []string
+	}{
+		"two in a row": {2,
+			[]call{{0, 1, begins}, {0, 1, ends}, {1, 1, begins}, {1, 1, ends}, {0, 1, begins}, {0, 1, ends}, {1, 1, begins}, {1, 1, ends},
+				{0, 1, begins}, {1, 1, begins}, {0, 1, begins}, {1, 1, begins}},
+			[]string{"p0 returned 0", "p1 returned 0", "p0 returned 0", "p1 returned 0"}},
+		"under way elsewhere": {1,
+			[]call{{0, 1, begins}, {0, 2, begins}, {0, 1, ends}, {1, 2, begins}, {1, 2, ends}},
+			[]string{"p0 returned 0", "p0 unfinished 0", "p1 returned 0"}},
+		"no limit": {0,
+			[]call{{0, 1, begins}, {0, 1, ends}, {0, 1, begins}, {1, 1, begins}, {1, 1, ends}, {0, 1, ends}},
+			[]string{"p0 returned 0", "p1 returned 1", "p0 returned 0"}},
+	} {
+		var got []string
+		pl := func(id string) *planned { return &planned{spec: probe.Spec{ID: id, Kind: probe.Trace, Limit: c.limit}} }
+		tr := &tracing{plan: &plan{probes: []*planned{pl("p0"), pl("p1")}}, open: map[uint64][]*begun{}, told: map[int]int64{},
+			creator: func(uint64) string { return "" },
+			out:     func(s *probe.Span) { got = append(got, s.Probe+" "+string(s.Outcome)+" "+string(rune('0'+s.Depth))) }}
+		for i, e := range c.calls {
+			h := &probe.Hit{Goroutine: uint64(e.goid), Time: time.Unix(int64(i), 0), Values: make([]probe.NamedValue, compile.TraceAttrs+1)}
+			h.Values[len(h.Values)-1].Value.Shape = probe.Nil
+			tr.record(spanRecord{hit: h, role: e.role, i: e.probe})
+		}
+		tr.leave(func(uint64) bool { return false })
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
