@@ -67,7 +67,7 @@ const message = (e) => e.event === "output" && e.body.category === "stdout";
 
 // run gives a scenario a target, and says at the end that it was never stopped.
 // A neighbour of this machine may take the processor away for a while: what a
-// stop would do is last as long as the snapshot is looked at, half a second and
+// stop would do is last as long as the snapshot is looked at, a second and
 // more.
 function scenario(name, steps) {
 	test(name, { timeout: 60000 }, async () => {
@@ -75,7 +75,7 @@ function scenario(name, steps) {
 		try {
 			await steps(t);
 			const gap = await t.gap();
-			assert.ok(gap.longest < 400, `the process stood still for ${gap.longest} ms`);
+			assert.ok(gap.longest < 700, `the process stood still for ${gap.longest} ms`);
 		} finally {
 			t.stop();
 		}
@@ -150,7 +150,7 @@ scenario("snapshots as stops that stop nothing", async (t) => {
 	// While the editor shows a stop, the process ticks on.
 	await sleep(1000);
 	const gap = await t.gap();
-	assert.ok(gap.ticks > 300 && gap.longest < 400, `while "stopped": ${JSON.stringify(gap)}`);
+	assert.ok(gap.ticks > 300 && gap.longest < 700, `while "stopped": ${JSON.stringify(gap)}`);
 
 	// Further snapshots wait; steps walk to them; continue shows the next hit.
 	await until(c, "a snapshot that waits", (e) => e.event === "sidelight/snapshot" && e.body.id === 2 && !e.body.opened);
