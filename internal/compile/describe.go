@@ -10,9 +10,10 @@ import (
 // Bounds of the tables that one snapshot puts into the target.
 const (
 	maxDescs   = 6000
-	maxDynamic = 4000 // types
-	maxClosure = 500  // functions whose closures are looked at
-	maxRefs    = 2000 // of one type: an array of pointers has one for each
+	maxDynamic = 4000    // types
+	maxClosure = 500     // functions whose closures are looked at
+	maxRefs    = 2000    // of one type: an array of pointers has one for each
+	maxSize    = 1 << 31 // bytes of one type: [1<<48 - 1]byte stands for memory of any length
 )
 
 // describer makes the descriptors by which a target follows references. Types
@@ -45,7 +46,7 @@ func newDescriber(b Build, img *program.Image) *describer {
 // of is the descriptor of t; free says that the way to it costs no depth. ok is
 // false if it has none: then its address is all that can be told.
 func (d *describer) of(t *program.Type, free bool) (at int, ok bool) {
-	if t == nil || t.Size <= 0 || hidden(t) {
+	if t == nil || t.Size <= 0 || t.Size >= maxSize || hidden(t) {
 		return 0, false
 	}
 	if plainBytes(t) {

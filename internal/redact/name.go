@@ -107,7 +107,8 @@ func words(name string) []string {
 	}
 	prev := rune(0)
 	for i, c := range name {
-		next, _ := utf8.DecodeRuneInString(name[i+utf8.RuneLen(c):])
+		_, size := utf8.DecodeRuneInString(name[i:]) // 1 where it is no UTF-8, as keys of maps may be
+		next, _ := utf8.DecodeRuneInString(name[i+size:])
 		switch {
 		case !unicode.IsLetter(c) && !unicode.IsDigit(c):
 			flush()

@@ -72,6 +72,22 @@ var patternCases = []struct{ rule, text string }{
 	{"card number", "6011111111111117"},
 }
 
+// TestNamesThatAreNoText: the keys of maps may be any bytes.
+func TestNamesThatAreNoText(t *testing.T) {
+	r := Default()
+	for name, want := range map[string]bool{"\xff": false, "a\xc3": false, "\xf0\x9f": false, "Ä\xffIDs": false, "db\xffpassword": true, "password\xe2": true} {
+		if got := r.Secret(name); got != want {
+			t.Errorf("%q: %v", name, got)
+		}
+	}
+}
+
+// FuzzNames: no name is too strange to be looked at.
+func FuzzNames(f *testing.F) {
+	f.Add("dbPassword\xff")
+	f.Fuzz(func(t *testing.T, name string) { Default().Secret(name) })
+}
+
 func TestPatterns(t *testing.T) {
 	for _, c := range patternCases {
 		v := Default().Value("text", str(c.text))
