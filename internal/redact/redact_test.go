@@ -247,3 +247,12 @@ func TestMoment(t *testing.T) {
 		t.Error("the moment that came in was changed")
 	}
 }
+
+// BenchmarkText: a snapshot holds hundreds of texts, which hold no secrets.
+func BenchmarkText(b *testing.B) {
+	r := Default()
+	text := probe.Value{Shape: probe.String, Type: "string", Data: []byte(strings.Repeat("an ordinary text of some length, with a few words ", 80))}
+	for b.Loop() {
+		r.Value("x", text)
+	}
+}
