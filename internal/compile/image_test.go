@@ -32,7 +32,7 @@ func checkImage(t *testing.T, p *program.Program) {
 	in := func(i int) bool { return i >= 0 && i < len(p.Image.Descs) }
 	types := map[*program.Type]bool{}
 	for i, d := range p.Image.Descs {
-		if d.Size < 1 || types[d.Type] {
+		if d.Size < 1 || d.Size >= maxSize || types[d.Type] {
 			t.Fatalf("descriptor %d of %v: %d bytes, or a second one", i, d.Type, d.Size)
 		}
 		types[d.Type] = d.Type != nil
@@ -117,5 +117,15 @@ func TestImageOfEveryFunction(t *testing.T) {
 	}
 	if n < 20 {
 		t.Errorf("only %d functions", n)
+	}
+}
+
+// TestTypesWithoutEnd: what stands for memory of any length has no descriptor,
+// which would keep the whole snapshot from being installed.
+func TestTypesWithoutEnd(t *testing.T) {
+	d := newDescriber(nil, &program.Image{Depth: 3})
+	byteType := &program.Type{Name: "uint8", Kind: reflect.Uint8, Size: 1}
+	if _, ok := d.of(&program.Type{Name: "[281474976710655]uint8", Kind: reflect.Array, Size: 1<<48 - 1, Len: 1<<48 - 1, Elem: byteType}, true); ok {
+		t.Error("it has one")
 	}
 }
