@@ -47,17 +47,17 @@ func (b *bench) prepareRivals() []rival {
 		return rival{name: name, by: "bpftrace", says: "attached", once: true,
 			load: load{how: "solo", scenario: "handle", calls: 500, batches: b.plan.batches, rest: restOfOther, warm: 1},
 			args: func(pid int) []string { // unsafe: to believe us that the address is that of an instruction
-				exe := fmt.Sprintf("/proc/%d/exe:main.handle", pid)
+				exe := fmt.Sprintf("/proc/%d/exe", pid)
 				return []string{"--unsafe", "-p", fmt.Sprint(pid), "-e", strings.ReplaceAll(script, "EXE", exe)}
 			}}
 	}
 	const first = `if (@first == 0) { @first = 1; printf("attached\n"); }`
-	hist := sums("the same measure by a kernel uprobe (hist)", `uprobe:EXE { @ = hist(*(int64*)(reg("ax")+8)); `+first+` }`)
+	hist := sums("the same measure by a kernel uprobe (hist)", `uprobe:EXE:main.handle { @ = hist(*(int64*)(reg("ax")+8)); `+first+` }`)
 	pair := sums("the same time by two kernel uprobes, entry and return", "")
-	if off, err := returnOf(b.target, "main.handle"); err != nil {
+	if at, err := returnOf(b.target, "main.handle"); err != nil {
 		pair.why = err.Error()
 	} else {
-		script := fmt.Sprintf(`uprobe:EXE { @s[tid] = nsecs; } uprobe:EXE+%d { @ = hist(nsecs - @s[tid]); delete(@s[tid]); %s }`, off, first)
+		script := fmt.Sprintf(`uprobe:EXE:main.handle { @s[tid] = nsecs; } uprobe:EXE:%#x { @ = hist(nsecs - @s[tid]); delete(@s[tid]); %s }`, at, first)
 		pair = sums(pair.name, script)
 	}
 	trace := rival{name: "the same log by a debugger", by: "dlv trace", says: "main.handle(",
@@ -75,14 +75,14 @@ func (b *bench) prepareRivals() []rival {
 	return []rival{uprobe, hist, pair, trace}
 }
 
-// returnOf is how far the only return of a function lies behind its beginning: a
-// kernel's return probe would change the return address, which Go does not bear.
+// returnOf is where the only return of a function is: a kernel's return probe would
+// change the return address, which Go does not bear.
 func returnOf(exe, function string) (uint64, error) {
 	out, err := exec.Command("go", "tool", "objdump", "-s", "^"+function+"$", exe).Output()
 	if err != nil {
 		return 0, fmt.Errorf("objdump: %w", err)
 	}
-	var first, ret uint64
+	var ret uint64
 	for _, line := range strings.Split(string(out), "\n") {
 		f := strings.Fields(line)
 		if len(f) < 4 {
@@ -91,9 +91,6 @@ func returnOf(exe, function string) (uint64, error) {
 		var at uint64
 		if _, err := fmt.Sscanf(f[1], "0x%x", &at); err != nil {
 			continue
-		}
-		if first == 0 {
-			first = at
 		}
 		if f[3] == "RET" {
 			if ret != 0 {
@@ -105,7 +102,7 @@ func returnOf(exe, function string) (uint64, error) {
 	if ret == 0 {
 		return 0, fmt.Errorf("%s does not return", function)
 	}
-	return ret - first, nil
+	return ret, nil
 }
 
 // bpftrace finds Debian's package of it, or installs that.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/pprof/profile"
 
@@ -35,7 +36,7 @@ func TestAggregatesControlNoTerminal(t *testing.T) {
 			}
 		}
 	}
-	if strings.ContainsAny(text.String(), "\x1b\xff") {
+	if strings.ContainsAny(text.String(), "\x1b") || !utf8.ValidString(text.String()) {
 		t.Errorf("%q", text.String())
 	}
 	for _, want := range []string{"count 7", "sum -36893488147419103232", "2 NaN, 3 infinite, 4 unreadable", "(others)", `evil\x1b[2J`} {
