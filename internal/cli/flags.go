@@ -71,6 +71,7 @@ type sessionFlags struct {
 	redact  string
 	verbose bool
 	direct  bool   // without the daemon
+	some    bool   // some of the probes are enough
 	command string // for the list of probes
 }
 

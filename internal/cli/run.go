@@ -31,6 +31,7 @@ type run struct {
 	stop   *interruption
 	notes  io.Writer
 	json   bool
+	some   bool   // sites for some of the probes are enough
 	target string // as people call the process
 
 	ready    *probe.Ready  // as it was passed on

@@ -64,7 +64,7 @@ func (a *App) session(ctx context.Context, p target.Process, specs []probe.Spec,
 	if err != nil {
 		return err
 	}
-	r := run{prober: prober, out: out, stop: stop, notes: a.Stderr, json: f.output == outputJSON, target: p.Name}
+	r := run{prober: prober, out: out, stop: stop, notes: a.Stderr, json: f.output == outputJSON, target: p.Name, some: f.some}
 	return r.drive(ctx, specs)
 }
 
@@ -88,7 +88,7 @@ func (r *run) result() error {
 		}
 	}
 	switch {
-	case missing == 0:
+	case missing == 0 || r.some && missing < len(r.ready.Probes):
 		return nil
 	case refused == len(r.ready.Probes):
 		return &refusedError{r.explain("refused")}

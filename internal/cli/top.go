@@ -94,6 +94,7 @@ func (a *App) top(cmd *cobra.Command, target, pattern string, s *sessionFlags, f
 	if err != nil {
 		return err
 	}
+	s.some = true
 	specs, err := a.timers(fmt.Sprint(p.PID), pattern, f)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/sidelight-dev/sidelight/internal/inject"
@@ -119,7 +120,7 @@ func (s *Session) takeOnlyFree(p *plan) error {
 	if err != nil {
 		return err
 	}
-	holder := 0
+	holder, halves := 0, map[int]bool{}
 	free := p.windows[:0]
 	for _, w := range p.windows {
 		h := overlapping(held, w.Addr+s.text.Slide, uint64(w.room()))
@@ -132,14 +133,30 @@ func (s *Session) takeOnlyFree(p *plan) error {
 			if p.quiet(w) {
 				break // in the runtime; the probe can do without
 			}
-			p.probes[pt.probe].issue(probe.IssueTaken, (&TakenError{h}).Error())
+			pl := p.probes[pt.probe]
+			pl.issue(probe.IssueTaken, (&TakenError{h}).Error())
+			if pl.spec.Kind == probe.Time || pl.spec.Kind == probe.Trace {
+				halves[pt.probe] = true
+			}
 		}
 	}
-	p.windows = free
-	if len(free) == 0 && holder != 0 {
+	p.windows = withoutProbes(free, halves)
+	if len(p.windows) == 0 && holder != 0 {
 		return refusedError{&TakenError{holder}}
 	}
 	return nil
+}
+
+// withoutProbes takes probes out of a plan: of a call that is seen to begin and
+// not to end, or the other way round, nothing true can be told.
+func withoutProbes(windows []*window, probes map[int]bool) []*window {
+	if len(probes) == 0 {
+		return windows
+	}
+	for _, w := range windows {
+		w.points = slices.DeleteFunc(w.points, func(pt point) bool { return probes[pt.probe] })
+	}
+	return slices.DeleteFunc(windows, func(w *window) bool { return len(w.points) == 0 })
 }
 
 func overlapping(held []inject.Held, lo, n uint64) int {

@@ -163,3 +163,26 @@ func TestTimesThatCannotBe(t *testing.T) {
 		t.Log(fmt.Sprint(err))
 	}
 }
+
+// TestCallsAreTimedWholeOrNot: where another Sidelight holds the entry of a
+// function, its returns alone tell nothing.
+func TestCallsAreTimedWholeOrNot(t *testing.T) {
+	c := startTarget(t, buildTarget(t, nil))
+	first := observe(t, c, probe.Spec{Kind: probe.Count, At: "main.handle"})
+	second := observe(t, c, probe.Spec{ID: "free", Kind: probe.Count, At: mark(t, "leaf")},
+		probe.Spec{ID: "time", Kind: probe.Time, At: "main.handle"}, probe.Spec{ID: "trace", Kind: probe.Trace, At: "main.handle"})
+	for _, r := range second.ready.Probes {
+		if r.Probe == "free" {
+			if r.Sites == 0 {
+				t.Errorf("%+v", r)
+			}
+			continue
+		}
+		if r.Sites != 0 || len(r.Issues) != 1 || r.Issues[0].Code != probe.IssueTaken {
+			t.Errorf("%+v", r)
+		}
+	}
+	second.end()
+	first.end()
+	checkText(t, c)
+}
