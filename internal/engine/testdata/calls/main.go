@@ -83,7 +83,7 @@ func numbers(n int) *truth {
 		}()
 	}
 	wg.Wait()
-	time.Sleep(60 * time.Millisecond) // the last number is known to a look of the tool
+	time.Sleep(400 * time.Millisecond) // the last number is known to a look of the tool
 	order(4711, 1, "last")
 	t.add(4711)
 	t.By["last"]++
