@@ -332,8 +332,11 @@ func (c *compiler) value(s *site, x *expr.Expr, r *recorder) program.Capture {
 	if shape.Form == program.FormUnreadable {
 		why = shape.Why
 	}
-	if why != "" || len(s.lost) > 0 {
+	switch {
+	case why != "":
 		c.lost(s, x, why, "it prints as unreadable")
+	case len(s.lost) > 0: // an interface of which the type is left, for one
+		c.lost(s, x, why, "only what is left of it is printed")
 	}
 	return program.Capture{Shape: shape, Whole: whole, Unreadable: why}
 }
