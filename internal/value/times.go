@@ -78,6 +78,9 @@ func (r *Reader) locate(v *probe.Value, at time.Time, t *program.Type, from Plac
 	if !ok {
 		v.Text += space(name.Data)
 		v.Note = "in UTC; what its location made of it was not copied"
+		if known && len(name.Data) == 0 {
+			v.Note = "in UTC; the program has not asked yet what its local time is"
+		}
 		return
 	}
 	v.Text = at.In(time.FixedZone("", offset)).Format(time.RFC3339Nano) + space(name.Data)
