@@ -46,6 +46,8 @@ type child struct {
 	in   io.WriteCloser
 	out  *bufio.Scanner
 	path string
+
+	symbols []string // where its debug information is, if it has none itself
 }
 
 // startTarget runs the target program with its own counts.
@@ -197,6 +199,7 @@ func quiet() *slog.Logger {
 func open(t *testing.T, c *child, opt Options) *Session {
 	t.Helper()
 	opt.Log = quiet()
+	opt.Symbols = append(opt.Symbols, c.symbols...)
 	if opt.Guard == nil {
 		opt.Guard = []string{os.Args[0], "guard"}
 	}

@@ -57,6 +57,10 @@ func TestSnapshotsOfEveryKindOfValue(t *testing.T) {
 		}
 		ways = append(ways, testprog.Options{PIE: true, Trimpath: true}, testprog.Options{Race: true}, testprog.Options{GCFlags: "-N -l"},
 			testprog.Options{Toolchain: testprog.Toolchains[0], PIE: true, GCFlags: "-N -l"})
+		for _, v := range testprog.Toolchains {
+			ways = append(ways, testprog.Options{Toolchain: v, Strip: true, Trimpath: true})
+		}
+		ways = append(ways, testprog.Options{Strip: true, Trimpath: true, PIE: true})
 	}
 	for _, o := range ways {
 		t.Run(o.String(), func(t *testing.T) {
@@ -64,6 +68,11 @@ func TestSnapshotsOfEveryKindOfValue(t *testing.T) {
 				needC(t)
 			}
 			c := startValues(t, testprog.Dir(t, valuesDir, o))
+			if o.Strip { // by the debug information of its twin
+				twin := o
+				twin.Strip = false
+				c.symbols = []string{testprog.Dir(t, valuesDir, twin)}
+			}
 			for line, want := range wantedValues {
 				t.Run(line, func(t *testing.T) {
 					m := takeMoment(t, c, probe.Spec{Kind: probe.Snapshot, At: valueLine(t, line), Limit: 1})
