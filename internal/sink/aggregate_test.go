@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"math"
 	"math/big"
+	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -125,6 +127,22 @@ func TestQuantities(t *testing.T) {
 	} {
 		if got := Quantity(c.v, c.typ); got != c.want {
 			t.Errorf("%v %s: %q, want %q", c.v, c.typ, got, c.want)
+		}
+	}
+}
+
+// TestCallsAreDocumented: the contract of the output names every way that a
+// call can go.
+func TestCallsAreDocumented(t *testing.T) {
+	contract, err := os.ReadFile("../../docs/output.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, row, _ := strings.Cut(string(contract), "| `calls` |")
+	row, _, _ = strings.Cut(row, "\n")
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[callsObject]()) {
+		if name := f.Tag.Get("json"); !strings.Contains(row, "`"+name+"`") {
+			t.Errorf("docs/output.md does not name %q of calls", name)
 		}
 	}
 }
