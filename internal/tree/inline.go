@@ -195,10 +195,15 @@ func quoted(v probe.Value, room int) string {
 	if more {
 		end = "…"
 	}
-	if v.Type == "[]uint8" && !isText(v.Data) {
+	if hexadecimal(v) {
 		return hex.EncodeToString(data) + end
 	}
 	return `"` + strings.ReplaceAll(probe.Escape(string(data)), `"`, `\"`) + end + `"`
+}
+
+// hexadecimal tells whether a value is bytes that are shown as digits.
+func hexadecimal(v probe.Value) bool {
+	return v.Shape == probe.String && v.Type == "[]uint8" && !isText(v.Data)
 }
 
 // isText tells whether bytes are likely to be text.

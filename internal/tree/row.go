@@ -1,8 +1,11 @@
 package tree
 
 import (
+	"encoding/hex"
 	"fmt"
 	"strings"
+
+	"github.com/sidelight-dev/sidelight/internal/probe"
 )
 
 // Style puts a look on a text.
@@ -78,6 +81,9 @@ const leastRoom = 8
 
 // value is what comes after name and type.
 func (n Node) value(room int, limited bool, style Style) string {
+	if !limited {
+		n = n.brief()
+	}
 	tail := n.Marks
 	if n.Size != "" {
 		tail = append([]string{n.Size}, tail...)
@@ -102,6 +108,29 @@ func (n Node) value(room int, limited bool, style Style) string {
 		parts = append(parts, style(Faint, lateMark))
 	}
 	return strings.Join(parts, " ")
+}
+
+// maxHex is how many bytes that are no text are shown where no terminal cuts
+// the row: a reader wants to see what they begin with, not pages of digits.
+const maxHex = 64
+
+// brief is the node with no more than the first of such bytes.
+func (n Node) brief() Node {
+	v, and := n.whole, ""
+	if strings.HasPrefix(n.Text, "&") {
+		and = "&"
+	}
+	for len(v.Elems) == 1 && (v.Shape == probe.Pointer || v.Shape == probe.Interface) {
+		v = v.Elems[0]
+	}
+	if !hexadecimal(v) || len(v.Data) <= maxHex || len(n.Children) > 0 {
+		return n
+	}
+	if n.Size == "" {
+		n.Size = size(len(v.Data), int64(len(v.Data)), "bytes")
+	}
+	n.Text = and + hex.EncodeToString(v.Data[:maxHex]) + "…"
+	return n
 }
 
 func (n Node) text(room int) string {

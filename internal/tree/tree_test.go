@@ -76,6 +76,34 @@ func TestRowKeepsToItsRoom(t *testing.T) {
 	}
 }
 
+// Where no terminal cuts a row, bytes that are no text are cut all the same; the
+// node keeps them whole for whoever wants to see more.
+func TestBytesAreNoPage(t *testing.T) {
+	of := func(n int, whole int64) Node {
+		data := []byte(strings.Repeat("\xff\x01", n/2))
+		return Of("b", probe.Value{Shape: probe.String, Type: "[]uint8", Data: data, Len: whole, Truncated: whole > int64(n)})
+	}
+	for _, c := range []struct {
+		node Node
+		want string
+	}{
+		{of(64, 64), "b  []uint8  " + strings.Repeat("ff01", 32)},
+		{of(4096, 4096), "b  []uint8  " + strings.Repeat("ff01", 32) + "… (4,096 bytes)"},
+		{of(4096, 9000), "b  []uint8  " + strings.Repeat("ff01", 32) + "… (4,096 of 9,000 bytes)"},
+	} {
+		if got := c.node.Row(Columns{}, 0, Unstyled); got != c.want {
+			t.Errorf("%s, want %s", got, c.want)
+		}
+	}
+	p := Of("p", probe.Value{Shape: probe.Pointer, Type: "*[]uint8", Elems: []probe.Value{of(4096, 4096).whole}})
+	if got, want := p.Row(Columns{}, 0, Unstyled), "p  *[]uint8  &"+strings.Repeat("ff01", 32)+"… (4,096 bytes)"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if n := of(4096, 4096); len(n.Text) != 8192 {
+		t.Errorf("the node has lost bytes: %d digits", len(n.Text))
+	}
+}
+
 func TestItems(t *testing.T) {
 	n := Node{Items: []string{"1", "22", "333", "4444"}}
 	for room, want := range map[int]string{
