@@ -13,6 +13,11 @@ type cut struct {
 	text string
 }
 
+// whyUnforeseen is of a dynamic type that the target was not told how to follow:
+// package debuginfo lists those that the build leads one to expect. In a watch
+// that asserts it, the type is foreseen.
+const whyUnforeseen = "an interface held a type that was not foreseen for it, so what it points to was not taken at the hit; --watch 'x.(T)' takes it"
+
 // cuts are the reasons of an image that is not whole, the one that most likely
 // explains a hole first.
 func cuts(m *image.Image, b probe.Bounds) []cut {
@@ -23,7 +28,7 @@ func cuts(m *image.Image, b probe.Bounds) []cut {
 		{has(ring.CutBytes), fmt.Sprintf("more than --max-bytes %d", b.MaxBytes)},
 		{has(ring.CutCorrupt), whyLength},
 		{m != nil && m.Faults > 0, whyFault},
-		{has(ring.CutUnknown), "of a type that the snapshot did not expect"},
+		{has(ring.CutUnknown), whyUnforeseen},
 	}
 }
 

@@ -156,6 +156,8 @@ func TestCuts(t *testing.T) {
 			"… (9 bytes)", "more than --max-bytes 32768"},
 		{"objects", tPtr, ring.CutObjects, []block{at(0x20000)}, "0x20000", "more than --max-items 256 objects"},
 		{"faults", tPtr, ring.CutFaults, []block{at(0x20000)}, "0x20000", "too many addresses could not be read"},
+		{"a dynamic type", tPtr, ring.CutUnknown, []block{at(0x20000)}, "0x20000",
+			"an interface held a type that was not foreseen for it, so what it points to was not taken at the hit; --watch 'x.(T)' takes it"},
 		{"nothing said", tPtr, 0, []block{at(0x20000)}, "0x20000", "not copied at the hit"},
 		{"small address", tPtr, 0, []block{at(0x20)}, "0x20", "nil pointer"},
 	} {
