@@ -74,9 +74,17 @@ func (b *Build) Implementations(t *program.Type) []*program.Type {
 	if !t.Iface {
 		names = b.anyNames()
 	}
+	x, err := b.indexed()
+	if err != nil {
+		return nil
+	}
 	out := make([]*program.Type, 0, len(names))
 	for _, name := range names {
-		if c := b.TypeByName(name); c != nil && c.Kind != reflect.Interface && c.RType != 0 {
+		off, ok := x.named().types.get(name)
+		if !ok {
+			continue // of a package without debug information
+		}
+		if c := b.typeAt(off); c != nil && c.Kind != reflect.Interface && c.RType != 0 {
 			out = append(out, c)
 		}
 	}
