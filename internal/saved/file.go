@@ -1,6 +1,7 @@
 package saved
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -120,6 +121,9 @@ func (f *File) Close() error {
 // Open reads the moments of a file as Read does.
 func Open(path string) ([]*probe.Moment, error) {
 	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w; sidelight snapshot TARGET LOCATION --save FILE writes one", err)
+	}
 	if err != nil {
 		return nil, err
 	}

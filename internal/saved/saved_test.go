@@ -145,6 +145,14 @@ func TestTruncatedFile(t *testing.T) {
 	}
 }
 
+// Whoever opens what is not there learns how it comes to be.
+func TestNoFile(t *testing.T) {
+	_, err := Open(filepath.Join(t.TempDir(), "nofile"))
+	if !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "sidelight snapshot TARGET LOCATION --save FILE") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestForeignFiles(t *testing.T) {
 	newer, err := pack(header{format, version + 1})
 	if err != nil {
