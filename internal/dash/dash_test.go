@@ -9,8 +9,10 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"github.com/sidelight-dev/sidelight/internal/probe"
+	"github.com/sidelight-dev/sidelight/internal/sink"
 )
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
@@ -76,6 +78,30 @@ func TestPageFitsIntoItsTerminal(t *testing.T) {
 			if w := lipgloss.Width(l); w > size[0] {
 				t.Errorf("a line of %d columns in %d: %q", w, size[0], l)
 			}
+		}
+	}
+}
+
+// The last line of a terminal of 80 columns has every key that there is.
+func TestKeysFit(t *testing.T) {
+	several, count, table := fed(), fed(), fed()
+	several.series, several.rows = append(several.series, several.series[0]), true
+	count.series[0].last, count.series[0].count = nil, &probe.CountNow{By: &probe.Rows{}}
+	table.table = sink.NewFunctions()
+	for _, c := range []struct {
+		name string
+		page *page
+		want string
+	}{
+		{"measure", fed(), "q quit  p pause  ? help  b rows  sort: c count k key t sum m mean 9 p99"},
+		{"several", several, "q quit  p pause  ? help  tab next  b histogram  sort: c k t m 9"},
+		{"count", count, "q quit  p pause  ? help  sort: c count k key"},
+		{"top", table, "q quit  p pause  ? help  sort: t total c calls m mean 9 p99"},
+	} {
+		c.page.width, c.page.height = 80, 20
+		page := c.page.draw()
+		if got := ansi.Strip(page[strings.LastIndexByte(page, '\n')+1:]); got != c.want {
+			t.Errorf("%s: %s\nwant %s", c.name, got, c.want)
 		}
 	}
 }

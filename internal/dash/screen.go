@@ -243,17 +243,33 @@ func (p *page) current() *series {
 	return p.series[p.at]
 }
 
-// keys is the last line of the page.
+// keys is the last line of the page: what leads to all the others first, and
+// where it has no room for what the keys sort by, the keys alone.
 func (p *page) keys() string {
-	list := []string{"q quit", "p pause"}
-	switch {
-	case p.table != nil:
-		list = append(list, "sort by: t total, c calls, m mean, 9 p99")
-	case p.current() != nil && p.current().by() != nil:
-		list = append(list, "b histogram or rows", "sort by: c count, k key, t sum, m mean, 9 p99")
-	}
+	list := []string{"q quit", "p pause", "? help"}
 	if len(p.series) > 1 {
-		list = append(list, "tab next probe")
+		list = append(list, "tab next")
 	}
-	return strings.Join(list, "   ")
+	sort, short := "", ""
+	switch s := p.current(); {
+	case p.table != nil:
+		sort, short = "sort: t total c calls m mean 9 p99", "sort: t c m 9"
+	case s == nil || s.by() == nil:
+	case s.last == nil: // a count
+		sort, short = "sort: c count k key", "sort: c k"
+	default:
+		list = append(list, "b rows")
+		if p.rows {
+			list[len(list)-1] = "b histogram"
+		}
+		sort, short = "sort: c count k key t sum m mean 9 p99", "sort: c k t m 9"
+	}
+	if sort == "" {
+		return strings.Join(list, "  ")
+	}
+	line := strings.Join(append(list, sort), "  ")
+	if len(line) > p.width {
+		return strings.Join(append(list, short), "  ")
+	}
+	return line
 }
