@@ -157,6 +157,25 @@ func TestScopeHints(t *testing.T) {
 	}
 }
 
+// A name that is not there may have been removed by the compiler, or left out
+// with all others: who asks for it learns which build has it.
+func TestRemovedNames(t *testing.T) {
+	for _, c := range []struct {
+		flags, want, not string
+	}{
+		{"", "(one that the compiler removed altogether is not known; go build -gcflags=all=-N keeps it)", "-dwarf"},
+		{"-N", "in scope there: ", "removed"},
+		{"-dwarf=false", "package main was compiled without debug information (-dwarf=false)", "in scope there"},
+		{"-dwarf=false", "unless asked by -gcflags=-dwarf=true -ldflags=-w=0", "removed"},
+	} {
+		b := openShop(t, testprog.Options{GCFlags: c.flags})
+		_, _, err := compileAt(t, b, "main.handle", "{unheard}", "")
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), c.not) {
+			t.Errorf("%q: %v, want %s", c.flags, err, c.want)
+		}
+	}
+}
+
 // TestLargeValues stays within what one record may hold.
 func TestLargeValues(t *testing.T) {
 	b := openShop(t, testprog.Options{})

@@ -30,6 +30,8 @@ import (
 // Build is what compile wants to know of a build; *debuginfo.Build tells it.
 type Build interface {
 	Missing() string
+	MissingAt(pc uint64) string
+	Optimised(pc uint64) bool
 	ScopeOf(pc uint64, function string, line int) []*debuginfo.Variable
 	ReadableLines(v *debuginfo.Variable, from uint64) (up, down []int)
 	Global(name string) (*debuginfo.Global, bool)

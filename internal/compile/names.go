@@ -42,13 +42,19 @@ func (c *checker) inScopeHint(name string) string {
 		hint = "did you mean $" + name + "? "
 	} else if missing := c.s.b.Missing(); missing != "" {
 		return missing
+	} else if missing := c.s.b.MissingAt(c.s.pc); missing != "" {
+		return missing
 	} else if near := expr.Nearest(name, append(names, c.s.packageVars(c.s.pkg)...)); near != "" {
 		hint = "did you mean " + near + "? "
 	}
-	if len(names) == 0 {
-		return hint + "the build names no variables there"
+	removed := ""
+	if c.s.b.Optimised(c.s.pc) {
+		removed = " (one that the compiler removed altogether is not known; go build -gcflags=all=-N keeps it)"
 	}
-	return hint + "in scope there: " + list(names, 12) + " (one that the compiler removed altogether is not known)"
+	if len(names) == 0 {
+		return hint + "the build names no variables there" + removed
+	}
+	return hint + "in scope there: " + list(names, 12) + removed
 }
 
 // list is names for a person: sorted, each once, the first few.

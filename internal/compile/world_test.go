@@ -168,6 +168,10 @@ func (w *world) typeOf(t reflect.Type) *program.Type {
 
 func (w *world) Missing() string { return "" }
 
+func (w *world) MissingAt(uint64) string { return "" }
+
+func (w *world) Optimised(uint64) bool { return true }
+
 func (w *world) ScopeOf(uint64, string, int) []*debuginfo.Variable { return nil }
 
 func (w *world) ReadableLines(*debuginfo.Variable, uint64) (up, down []int) { return nil, nil }

@@ -38,6 +38,54 @@ and with the same flags but -s and -w, and let Sidelight keep what it says:
 	return text
 }
 
+// MissingAt says what the package that has the code at pc lacks, though the
+// build has debug information: see MissingOf.
+func (b *Build) MissingAt(pc uint64) string {
+	f := b.FuncAt(pc)
+	if f == nil || !b.HasDebug() {
+		return ""
+	}
+	u, _ := b.unitOf(f)
+	return missingOf(u)
+}
+
+// MissingOf says that a package, by its path, was compiled without debug
+// information, and how to give it; "" if it was not. go run and go test leave it
+// out of the packages that they build, whatever the linker is told.
+func (b *Build) MissingOf(pkg string) string {
+	if !b.HasDebug() {
+		return ""
+	}
+	x, err := b.indexed()
+	if err != nil {
+		return ""
+	}
+	for _, u := range x.units {
+		if u.goLang && u.bare && u.name == pkg {
+			return missingOf(u)
+		}
+	}
+	return ""
+}
+
+func missingOf(u *unit) string {
+	if u == nil || !u.bare {
+		return ""
+	}
+	return fmt.Sprintf("package %s was compiled without debug information (-dwarf=false), so that its variables, types and inlined functions are not known; "+
+		"go run and go test do that, unless asked by -gcflags=-dwarf=true -ldflags=-w=0", u.name)
+}
+
+// Optimised tells whether the code at pc may lack variables of its source.
+func (b *Build) Optimised(pc uint64) bool {
+	f := b.FuncAt(pc)
+	if f == nil || !b.HasDebug() {
+		return true
+	}
+	u, _ := b.unitOf(f)
+	return u == nil || !u.plain
+}
+
 // mayBeRun tells that nothing in the build's settings left the debug information
 // out: go run or go test did, or strip later on. Under -trimpath the linker's
 // flags are not recorded.

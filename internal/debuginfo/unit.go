@@ -17,6 +17,7 @@ type unit struct {
 	name, pkg, compDir string
 	goLang             bool
 	plain              bool   // compiled without optimisation
+	bare               bool   // compiled without debug information: functions have a name and lines, and no more
 	low                uint64 // base of its range and location lists
 	stmtList           uint64
 	hasLines           bool
@@ -103,7 +104,8 @@ func (b *Build) readUnitDIE(info string, u *unit) error {
 	}
 	u.name, u.pkg, u.compDir = d.name, d.goPackage, d.compDir
 	u.goLang = d.lang == langGo
-	u.plain = slices.Contains(strings.Fields(d.producer), "-N")
+	flags := strings.Fields(d.producer)
+	u.plain, u.bare = slices.Contains(flags, "-N"), slices.Contains(flags, "-dwarf=false")
 	u.low, u.stmtList, u.hasLines = d.low, d.stmtList, d.has(atStmtList)
 	return nil
 }

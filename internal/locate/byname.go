@@ -2,6 +2,7 @@ package locate
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -227,7 +228,7 @@ func (r *resolver) unknown(q query) error {
 	} else {
 		pkg = splitName(q.text).pkg
 	}
-	known := false
+	paths := map[string]bool{} // of packages that may be meant
 	plain := map[string]bool{}
 	for _, name := range append(r.build.InlinedNames(), namesOf(r.build.Funcs())...) {
 		n := splitName(name)
@@ -235,17 +236,28 @@ func (r *resolver) unknown(q query) error {
 			continue
 		}
 		if pkg != "" && (matchPath(n.pkg, pkg) != matchNone || matchPath(packageName(n.pkg), pkg) != matchNone) {
-			known = true
+			paths[n.pkg] = true
 		}
 		plain[n.plain()] = true
 	}
 	e.Candidates = similar(q.text, plain)
 	switch {
 	case e.Why != "":
-	case known:
-		e.Why = fmt.Sprintf("package %s of this build has no such function; if the source has it, nothing calls it and the linker removed it, or it was inlined until nothing of it was left", pkg)
+	case len(paths) > 0:
+		e.Why = r.noFunction(pkg, paths)
 	default:
 		e.Why = fmt.Sprintf("this build has no package %s", pkg)
 	}
 	return e
+}
+
+// noFunction explains why a package of this build, one of several paths, does
+// not have a function.
+func (r *resolver) noFunction(pkg string, paths map[string]bool) string {
+	for _, path := range slices.Sorted(maps.Keys(paths)) {
+		if why := r.build.MissingOf(path); why != "" {
+			return why
+		}
+	}
+	return fmt.Sprintf("package %s of this build has no such function; if the source has it, nothing calls it and the linker removed it, or it was inlined until nothing of it was left", pkg)
 }

@@ -93,6 +93,21 @@ func Fill() {
 `,
 }
 
+// A function that was inlined leaves no trace in a package without debug
+// information; that is no reason to say that there is none.
+func TestPackageWithoutDebugInformation(t *testing.T) {
+	b := open(t, testprog.Build(t, shop, testprog.Options{GCFlags: "-dwarf=false"}))
+	for at, want := range map[string]string{
+		"main.unused": "package main was compiled without debug information",
+		"shopp.Fill":  "this build has no package shopp",
+		"os.Nothing":  "package os of this build has no such function",
+	} {
+		if _, err := Resolve(b, at); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", at, err, want)
+		}
+	}
+}
+
 func TestResolveErrors(t *testing.T) {
 	b := open(t, testprog.Build(t, shop, testprog.Options{}))
 	for _, c := range []struct{ at, want string }{
