@@ -163,7 +163,7 @@ func TestRemovedNames(t *testing.T) {
 	for _, c := range []struct {
 		flags, want, not string
 	}{
-		{"", "(one that the compiler removed altogether is not known; go build -gcflags=all=-N keeps it)", "-dwarf"},
+		{"", "(what the compiler removed altogether is not known; go build -gcflags=all=-N keeps it)", "-dwarf"},
 		{"-N", "in scope there: ", "removed"},
 		{"-dwarf=false", "package main was compiled without debug information (-dwarf=false)", "in scope there"},
 		{"-dwarf=false", "unless asked by -gcflags=-dwarf=true -ldflags=-w=0", "removed"},

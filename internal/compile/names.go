@@ -47,14 +47,14 @@ func (c *checker) inScopeHint(name string) string {
 	} else if near := expr.Nearest(name, append(names, c.s.packageVars(c.s.pkg)...)); near != "" {
 		hint = "did you mean " + near + "? "
 	}
-	removed := ""
-	if c.s.b.Optimised(c.s.pc) {
-		removed = " (one that the compiler removed altogether is not known; go build -gcflags=all=-N keeps it)"
+	there := "the build names no variables there"
+	if len(names) > 0 {
+		there = "in scope there: " + list(names, 12)
 	}
-	if len(names) == 0 {
-		return hint + "the build names no variables there" + removed
+	if !c.s.b.Optimised(c.s.pc) {
+		return hint + there
 	}
-	return hint + "in scope there: " + list(names, 12) + removed
+	return hint + there + " (what the compiler removed altogether is not known; go build -gcflags=all=-N keeps it)"
 }
 
 // list is names for a person: sorted, each once, the first few.
