@@ -315,8 +315,10 @@ func (c *comparison) stack(d []delveFrame, frames []probe.Frame) {
 		if frames[i].Function == "" || want == "runtime.goexit" {
 			return
 		}
-		c.leaf(fmt.Sprintf("frame %d", i), fmt.Sprintf("%s:%d", want, d[i].Line), fmt.Sprintf("%s:%d", frames[i].Function, frames[i].Line))
-		if i > 0 {
+		if i == 0 { // its line is the one asked for, where the line table may begin a neighbour's
+			c.leaf("frame 0", want, frames[0].Function)
+		} else {
+			c.leaf(fmt.Sprintf("frame %d", i), fmt.Sprintf("%s:%d", want, d[i].Line), fmt.Sprintf("%s:%d", frames[i].Function, frames[i].Line))
 			c.variables(fmt.Sprintf("frame %d %s ", i, want), &d[i], &frames[i])
 		}
 	}

@@ -56,6 +56,7 @@ func startDebugger(t *testing.T, program, stdin string) *debugger {
 	d := &debugger{t: t, cmd: exec.Command(dlv, "exec", program, "--headless", "--api-version=2",
 		"--listen=127.0.0.1:0", "-r", "stdin:"+stdin, "-r", "stdout:/dev/null")}
 	d.cmd.Dir = t.TempDir()
+	d.cmd.Env = sameRun()
 	out, err := d.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -80,6 +81,10 @@ func startDebugger(t *testing.T, program, stdin string) *debugger {
 	d.client = jsonrpc.NewClient(conn)
 	return d
 }
+
+// sameRun is an environment in which pools hold the same in every run: they are
+// the processor's, and emptied by the collector.
+func sameRun() []string { return append(os.Environ(), "GOMAXPROCS=1", "GOGC=off") }
 
 func (d *debugger) call(method string, in, out any) error {
 	return d.client.Call("RPCServer."+method, in, out)
