@@ -8,6 +8,7 @@ import (
 
 // sharedCache knows, by function, the variables that closures within it share.
 type sharedCache struct {
+	scans int // functions whose closures were looked for
 	mu    sync.Mutex
 	names map[string]map[string]bool
 }
@@ -34,18 +35,44 @@ func (b *Build) shared(f *Func, name string) bool {
 	return names[name]
 }
 
+// scans is for how many functions a look at every name costs less than a table
+// of all names, which a question about one line should not pay for.
+const scans = 32
+
+// closuresOf are the functions that f's closures run: F.func1, F-range2.
+func (b *Build) closuresOf(f *Func) []*Func {
+	var out []*Func
+	if b.sharing.scans++; b.sharing.scans > scans {
+		for i := 1; i <= maxClosures; i++ {
+			for _, kind := range []string{".func", "-range"} {
+				if c := b.FuncNamed(f.Name + kind + strconv.Itoa(i)); c != nil {
+					out = append(out, c)
+				}
+			}
+		}
+		return out
+	}
+	for _, c := range b.list {
+		rest, inside := strings.CutPrefix(c.Name, f.Name)
+		if !inside {
+			continue
+		}
+		for _, kind := range []string{".func", "-range"} {
+			number, is := strings.CutPrefix(rest, kind)
+			if i, err := strconv.Atoi(number); is && err == nil && i <= maxClosures {
+				out = append(out, c)
+			}
+		}
+	}
+	return out
+}
+
 func (b *Build) readShared(f *Func) map[string]bool {
 	names := map[string]bool{}
-	for i := 1; i <= maxClosures; i++ {
-		for _, kind := range []string{".func", "-range"} {
-			c := b.FuncNamed(f.Name + kind + strconv.Itoa(i))
-			if c == nil {
-				continue
-			}
-			for _, field := range b.Closure(c.Entry) {
-				if n, by := strings.CutPrefix(field.Name, "&"); by {
-					names[n] = true
-				}
+	for _, c := range b.closuresOf(f) {
+		for _, field := range b.Closure(c.Entry) {
+			if n, by := strings.CutPrefix(field.Name, "&"); by {
+				names[n] = true
 			}
 		}
 	}
