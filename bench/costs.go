@@ -17,10 +17,11 @@ const message = "order {o.ID} x{o.Qty} for {name} at {price}"
 const (
 	callsOfLog   = 2000
 	restOfLog    = 30 * time.Millisecond
+	restOfImage  = 120 * time.Millisecond // the tool reads a thousand objects of each, and prints them
 	callsOfOther = 10_000
 	restOfOther  = 200 * time.Microsecond
 	callsOfTrap  = 500
-	callsOfImage = 4 // the images of 1,000 objects: two batches fit into a ring
+	callsOfImage = 2 // the images of 1,000 objects: two batches fit into a ring
 	aroundRings  = 8 // batches of logs, after which the rings of two processors were once used
 )
 
@@ -41,7 +42,7 @@ func variants(batches int) []variant {
 	first := load{how: "solo", scenario: "handle", calls: callsOfLog, batches: 2, rest: restOfLog}
 	traps := load{how: "solo", scenario: "leave", calls: callsOfTrap, batches: batches, rest: restOfOther, warm: 1}
 	images := func(scenario string) load {
-		return load{how: "solo", scenario: scenario, calls: callsOfImage, batches: 4 * batches, rest: restOfLog, warm: aroundRings}
+		return load{how: "solo", scenario: scenario, calls: callsOfImage, batches: 2 * batches, rest: restOfImage, warm: aroundRings}
 	}
 	image := probe.Spec{Kind: probe.Snapshot, At: "main.visit", Bounds: probe.Bounds{Depth: 20, MaxItems: 1100, MaxBytes: 128 << 10}}
 	leaf := logs
