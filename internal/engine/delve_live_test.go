@@ -263,6 +263,20 @@ func fromAsked(frames []delveFrame, function string) []delveFrame {
 	return frames
 }
 
+// awaitInput waits until a thread of a process reads its standard input.
+func awaitInput(t *testing.T, pid int) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		calls, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", pid))
+		for _, path := range calls {
+			if text, err := os.ReadFile(path); err == nil && strings.HasPrefix(string(text), "0 0x0 ") { // read, of 0
+				return
+			}
+		}
+	}
+	t.Fatal("the program does not read its input")
+}
+
 // snapshots runs the program with a snapshot at each stop.
 func (w *witness) snapshots(t *testing.T, stops []stop) (moments map[string]*probe.Moment, ends map[string]*probe.End) {
 	t.Helper()
@@ -279,7 +293,7 @@ func (w *witness) snapshots(t *testing.T, stops []stop) (moments map[string]*pro
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	}()
-	time.Sleep(50 * time.Millisecond) // until it waits for its input
+	awaitInput(t, cmd.Process.Pid)
 	s, err := Open(context.Background(), cmd.Process.Pid, Options{Log: quiet(), Guard: []string{os.Args[0], "guard"}})
 	if err != nil {
 		t.Fatal(err)
