@@ -19,7 +19,7 @@ func TestRemoveLeavesTheNeighbours(t *testing.T) {
 	before := c.run("handle", 1000)
 	eventually(t, "the state tells the hits", func() bool {
 		s := o.s.State()
-		return len(s) == 2 && s[0].Probe == "first" && s[0].Hits == before && s[1].Emitted == before && !s[0].Started.IsZero()
+		return len(s) == 2 && s[0].Probe == "first" && s[0].Hits == before && s[1].Hits == before && s[1].Emitted+s[1].Dropped == before && !s[0].Started.IsZero()
 	})
 	if err := o.s.Remove("first", "nobody"); err != nil {
 		t.Fatal(err)
