@@ -139,6 +139,45 @@ func TestARivalThatCannotRunSaysWhy(t *testing.T) {
 	}
 }
 
+func TestARivalsOutputIsCounted(t *testing.T) {
+	bars := "attached\n@: \n[0]                   1 |@  |\n[8K, 16K)          8998 |@@@|\n[16K, 32K)           12 |   |\n\n\n"
+	if n := (rival{once: true, says: "attached"}).told([]byte(bars)); n != 9011 {
+		t.Errorf("%d hits in bars", n)
+	}
+	if n := (rival{says: "hit"}).told([]byte("hit 1\nhit 2\n")); n != 2 {
+		t.Errorf("%d hits in lines", n)
+	}
+}
+
+// TestEndsOfAFunction holds the offsets against the target's own bytes, and lets
+// the copy without sections run.
+func TestEndsOfAFunction(t *testing.T) {
+	b := small(t)
+	file, err := os.ReadFile(b.target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry, returns, err := ends(b.target, "main.handle")
+	if err != nil || len(returns) != 1 || returns[0] <= entry || file[returns[0]] != 0xC3 {
+		t.Errorf("%#x, %#x, %v", entry, returns, err)
+	}
+	if _, _, err := ends(b.target, "main.nothing"); err == nil {
+		t.Error("a function that is not there has ends")
+	}
+	bare := filepath.Join(b.dir, "bare")
+	if err := withoutSections(b.target, bare); err != nil {
+		t.Fatal(err)
+	}
+	c, err := b.startOf(bare)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.stop()
+	if _, _, err := ends(bare, "main.handle"); err == nil {
+		t.Error("the copy still has symbols")
+	}
+}
+
 func TestStatistics(t *testing.T) {
 	xs := []float64{5, 1, 4, 2}
 	if median(xs) != 3 || median(xs[:3]) != 4 || least(xs) != 1 || nth(xs, 2) != 4 || nth(xs, 5) != 0 || above(xs, 3) != 2 {

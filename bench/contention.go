@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/sidelight-dev/sidelight/internal/probe"
 )
@@ -29,19 +30,16 @@ func (b *bench) contention() error {
 		return err
 	}
 	defer c.stop()
-	logs := load{how: "solo", scenario: "handle", calls: callsOfLog, batches: b.plan.batches, rest: restOfLog, warm: aroundRings}
-	many := logs
-	many.calls, many.rest = callsOfOther, restOfOther
 	for _, v := range []struct {
-		name string
-		spec probe.Spec
-		load load
+		name  string
+		spec  probe.Spec
+		calls int
 	}{
-		{"log", probe.Spec{Kind: probe.Log, At: "main.handle", Message: message}, logs},
-		{"counter", probe.Spec{Kind: probe.Count, At: "main.handle"}, many},
+		{"log", probe.Spec{Kind: probe.Log, At: "main.handle", Message: message}, callsOfLog},
+		{"counter", probe.Spec{Kind: probe.Count, At: "main.handle"}, callsOfOther},
 	} {
 		say("contention: %s", v.name)
-		row, err := b.contend(c, v.name, v.spec, v.load)
+		row, err := b.contend(c, v.name, v.spec, v.calls)
 		if err != nil {
 			return err
 		}
@@ -52,18 +50,24 @@ func (b *bench) contention() error {
 
 // contend measures one probe. Batches of all rounds are taken together: on a
 // busy machine a round may have none in which both threads ran.
-func (b *bench) contend(c *child, name string, spec probe.Spec, one load) (contention, error) {
-	two := one
-	two.how, two.batches = "duo", 3*one.batches // some will not overlap
+func (b *bench) contend(c *child, name string, spec probe.Spec, calls int) (contention, error) {
 	var bare, with [2][]float64
 	spoilt := 0
 	for range b.plan.pairs {
-		without, err1 := c.both(one, two)
+		pause := restOfOther
+		if spec.Kind.Records() {
+			pause = 2 * look // caches get as cold as while the tool reads
+		}
+		rest := func() { time.Sleep(pause) }
+		without, err1 := b.both(c, calls, rest)
 		p, err2 := b.probe(c, spec)
 		if err := errors.Join(err1, err2); err != nil {
 			return contention{}, err
 		}
-		probed, err1 := c.both(one, two)
+		if spec.Kind.Records() {
+			rest = p.settle
+		}
+		probed, err1 := b.both(c, calls, rest)
 		end, err2 := p.close()
 		if err := errors.Join(err1, err2); err != nil {
 			return contention{}, err
@@ -79,18 +83,30 @@ func (b *bench) contend(c *child, name string, spec probe.Spec, one load) (conte
 	row := contended(bare, with)
 	row.Name = name
 	if spoilt > 0 {
-		row.Note += fmt.Sprintf("%d of %d rounds are left out: the tool had no time to empty the rings", spoilt, b.plan.pairs)
+		row.Note += fmt.Sprintf("%d of %d rounds are left out: more than one hit in a hundred was dropped", spoilt, b.plan.pairs)
 	}
 	return row, nil
 }
 
-// both times one thread alone, and then two at once.
-func (c *child) both(one, two load) (out [2][]float64, err error) {
-	if out[0], err = c.time(one); err != nil {
-		return out, err
+// both times one thread alone and two at once, by turns. On two processors two
+// threads that spin leave none to the tool: so the target waits after every batch,
+// which fits into the rings, until a rest finds them empty.
+func (b *bench) both(c *child, calls int, rest func()) (out [2][]float64, err error) {
+	for n := range aroundRings + b.plan.batches {
+		for i, how := range []string{"solo", "duo"} {
+			for range i + 1 { // some batches of two threads will not overlap
+				times, err := c.batches(load{how: how, scenario: "handle", calls: calls}, 1)
+				if err != nil {
+					return out, err
+				}
+				rest()
+				if n >= aroundRings {
+					out[i] = append(out[i], times...)
+				}
+			}
+		}
 	}
-	out[1], err = c.time(two)
-	return out, err
+	return out, nil
 }
 
 // contended makes a row of the batches of one thread and of two.

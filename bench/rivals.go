@@ -2,12 +2,15 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -33,7 +36,8 @@ type rival struct {
 	args func(pid int) []string
 	load load
 	says string // what its output of a hit has in it
-	once bool   // it says so only once, and adds up the rest
+	once bool   // it says so only once, and adds up the rest, which it tells at the end
+	on   string // executable that it runs on, if not the bench's target
 }
 
 // prepareRivals finds or installs what is compared with.
@@ -53,12 +57,9 @@ func (b *bench) prepareRivals() []rival {
 	}
 	const first = `if (@first == 0) { @first = 1; printf("attached\n"); }`
 	hist := sums("the same measure by a kernel uprobe (hist)", `uprobe:EXE:main.handle { @ = hist(*(int64*)(reg("ax")+8)); `+first+` }`)
-	pair := sums("the same time by two kernel uprobes, entry and return", "")
-	if at, err := returnOf(b.target, "main.handle"); err != nil {
-		pair.why = err.Error()
-	} else {
-		script := fmt.Sprintf(`uprobe:EXE:main.handle { @s[tid] = nsecs; } uprobe:EXE:%#x { @ = hist(nsecs - @s[tid]); delete(@s[tid]); %s }`, at, first)
-		pair = sums(pair.name, script)
+	pair, errPair := b.pair(sums, first)
+	if errPair != nil {
+		pair.why = errPair.Error()
 	}
 	trace := rival{name: "the same log by a debugger", by: "dlv trace", says: "main.handle(",
 		load: load{how: "solo", scenario: "handle", calls: 20, batches: 4, rest: time.Millisecond, warm: 1},
@@ -73,36 +74,6 @@ func (b *bench) prepareRivals() []rival {
 		trace.why = err.Error()
 	}
 	return []rival{uprobe, hist, pair, trace}
-}
-
-// returnOf is where the only return of a function is: a kernel's return probe would
-// change the return address, which Go does not bear.
-func returnOf(exe, function string) (uint64, error) {
-	out, err := exec.Command("go", "tool", "objdump", "-s", "^"+function+"$", exe).Output()
-	if err != nil {
-		return 0, fmt.Errorf("objdump: %w", err)
-	}
-	var ret uint64
-	for _, line := range strings.Split(string(out), "\n") {
-		f := strings.Fields(line)
-		if len(f) < 4 {
-			continue
-		}
-		var at uint64
-		if _, err := fmt.Sscanf(f[1], "0x%x", &at); err != nil {
-			continue
-		}
-		if f[3] == "RET" {
-			if ret != 0 {
-				return 0, fmt.Errorf("%s returns in several places", function)
-			}
-			ret = at
-		}
-	}
-	if ret == 0 {
-		return 0, fmt.Errorf("%s does not return", function)
-	}
-	return ret, nil
 }
 
 // bpftrace finds Debian's package of it, or installs that.
@@ -186,7 +157,7 @@ func (b *bench) rivals() error {
 // rival times calls before a rival attaches and after. The note says how many
 // of the hits it told.
 func (b *bench) rival(r rival) (*series, string, error) {
-	c, err := b.start()
+	c, err := b.startOf(cmp.Or(r.on, b.target))
 	if err != nil {
 		return nil, "", err
 	}
@@ -213,11 +184,29 @@ func (b *bench) rival(r rival) (*series, string, error) {
 		made += r.load.made()
 	}
 	tool.detach()
-	if told := bytes.Count(tool.said(), []byte(r.says)); !r.once && uint64(told) < made {
+	if told := r.told(tool.said()); told < made {
 		return &s, fmt.Sprintf("told %d of %d hits", told, made), nil
 	}
 	return &s, "", nil
 }
+
+// told is how many hits a rival's whole output tells.
+func (r rival) told(out []byte) (n uint64) {
+	if !r.once {
+		return uint64(bytes.Count(out, []byte(r.says)))
+	}
+	for _, bar := range histogramBar.FindAllSubmatch(out, -1) {
+		k, err := strconv.ParseUint(string(bar[1]), 10, 64)
+		if err != nil {
+			return 0
+		}
+		n += k
+	}
+	return n
+}
+
+// histogramBar is a line of bpftrace's hist, as "[8K, 16K)  8998 |@@@@|".
+var histogramBar = regexp.MustCompile(`(?m)^[\[(].*[\])]\s+(\d+) \|`)
 
 // attached is a rival at work.
 type attached struct {

@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
+	"time"
 
 	"github.com/sidelight-dev/sidelight/internal/engine"
 	"github.com/sidelight-dev/sidelight/internal/probe"
@@ -13,6 +15,7 @@ type session struct {
 	s     *engine.Session
 	ready *probe.Ready
 	ends  map[string]*probe.End
+	told  atomic.Uint64 // records that came out of the rings
 	done  chan struct{}
 }
 
@@ -41,11 +44,26 @@ func (b *bench) probe(c *child, specs ...probe.Spec) (*session, error) {
 func (p *session) collect() {
 	defer close(p.done)
 	for e := range p.s.Events() {
-		if end, ok := e.(*probe.End); ok {
-			p.ends[end.Probe] = end
+		switch e := e.(type) {
+		case *probe.Hit:
+			p.told.Add(1)
+		case *probe.End:
+			p.ends[e.Probe] = e
 		}
 	}
 }
+
+// settle waits until nothing more comes out of the rings. The tool looks into them
+// every 20 ms, if it gets a processor.
+func (p *session) settle() {
+	for before := p.told.Load() - 1; before != p.told.Load(); {
+		before = p.told.Load()
+		time.Sleep(2 * look)
+	}
+}
+
+// look is how often the tool looks into the rings.
+const look = 20 * time.Millisecond
 
 // close takes the probes out and returns how the first one ended.
 func (p *session) close() (*probe.End, error) {

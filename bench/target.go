@@ -61,8 +61,10 @@ type child struct {
 	out *bufio.Reader
 }
 
-func (b *bench) start() (*child, error) {
-	c := &child{cmd: exec.CommandContext(b.ctx, b.target)}
+func (b *bench) start() (*child, error) { return b.startOf(b.target) }
+
+func (b *bench) startOf(path string) (*child, error) {
+	c := &child{cmd: exec.CommandContext(b.ctx, path)}
 	c.cmd.Stderr = os.Stderr
 	var err error
 	if c.in, err = c.cmd.StdinPipe(); err != nil {
