@@ -27,6 +27,7 @@ type adding struct {
 	row   amd64.Reg // key: the row; meanwhile the probe's keys
 	extra amd64.Reg // key: one more to work with
 	value amd64.Mem // the number
+	stage amd64.Mem // slot: which snapshot a call has that ends, as its PairStage
 	end   amd64.Label
 }
 
@@ -73,6 +74,9 @@ func (g *gen) widen() []amd64.Reg {
 	own := []*amd64.Reg{&g.agg.area}
 	if g.env.Agg.What.By != nil || g.env.Agg.What.Pair {
 		own = append(own, &g.agg.row, &g.agg.extra)
+	}
+	if g.env.Image != nil {
+		own = append(own, &g.out)
 	}
 	for _, r := range own {
 		*r = g.take(0)

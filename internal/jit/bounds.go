@@ -26,7 +26,7 @@ func ImageRoots(img *program.Image) int64 {
 func checkImage(env Env, s *program.Site) error {
 	img := env.Image
 	switch {
-	case !env.Log:
+	case !env.Log && !(env.stages() && s.Role == program.RoleStart):
 		return fmt.Errorf("a snapshot that records nothing")
 	case env.Layout.Extra < ring.ImageExtra:
 		return fmt.Errorf("a snapshot needs %d bytes beside each block; there are %d", ring.ImageExtra, env.Layout.Extra)

@@ -42,6 +42,10 @@ func newRecord(s *program.Site) record {
 	return r
 }
 
+// records tells whether a body writes records: those of a log, or the snapshots of
+// calls that begin.
+func (e Env) records() bool { return e.Log || e.Image != nil }
+
 // record is the layout of the records of a site, with the image of a snapshot.
 func (e Env) record(s *program.Site) record {
 	r := newRecord(s)

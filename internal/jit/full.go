@@ -82,7 +82,7 @@ func newGen(env Env, s *program.Site, live Live, at uint64, frame int32) *gen {
 			g.refs |= amd64.Regs(s.CFA.Reg)
 		}
 	})
-	if env.Log {
+	if env.records() {
 		g.rec = env.record(s)
 	}
 	if env.Image != nil { // all registers are recorded, and all are used

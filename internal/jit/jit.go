@@ -21,7 +21,8 @@
 // not prove that there is room, the body looks, and without room it counts and
 // leaves.
 //
-// A snapshot is a log whose record goes on with an image (see imager). Its
+// A snapshot is a log whose record goes on with an image (see imager), or is such a
+// record of a call that begins, kept until the call ends (see stage). Its
 // descriptors lie beside the code (Tables), and all it remembers meanwhile lies
 // in the frame, in the record and in the extra memory of its block.
 //
@@ -64,8 +65,8 @@ type Env struct {
 	Probe   int   // index of the probe in its session
 	Site    int   // index of the site in its probe
 	Log     bool  // hits are recorded, not only counted
-	Limited bool  // log: every record takes one of ControlRemaining
-	Rated   bool  // log: every record takes one of ControlTokens
+	Limited bool  // log, snapshot of a call: every record takes one of ControlRemaining
+	Rated   bool  // likewise: every record takes one of ControlTokens
 	Chosen  bool  // log: only some hits are meant, by After and Every
 	After   int64 // so many hits are passed over first
 	Every   int64 // of the others, every so manyth is meant; 0: each
@@ -73,7 +74,8 @@ type Env struct {
 	Agg *Aggregation // what is added up in the target; nil: nothing but hits
 
 	// Image is what a snapshot copies behind the slots of each record, and Tables
-	// the address of its Tables in the target. A snapshot is a log.
+	// the address of its Tables in the target. A snapshot is a log, or of the calls
+	// that begin at a RoleStart; at the other sites of those Image is nil.
 	Image  *program.Image
 	Tables uint64
 }
@@ -139,6 +141,9 @@ func check(env Env, s *program.Site) error {
 	if env.Log && env.record(s).most*2 > int64(env.Layout.RingSize()) {
 		return ErrTooLarge
 	}
+	if env.stages() && env.Image != nil && StageBytes(env.Image, s) > int(env.Agg.Region.StageSize-ring.StageRecord) {
+		return ErrTooLarge
+	}
 	return nil
 }
 
@@ -155,7 +160,7 @@ func walkSite(s *program.Site, env Env, f func(*program.Node)) {
 			walk(s.Key.Len, f)
 		}
 	}
-	if !env.Log {
+	if !env.records() {
 		return
 	}
 	for i := range s.Slots {

@@ -123,18 +123,26 @@ func (g *gen) readClock() {
 // bits of the number of passes of which one value is chosen. Beginnings and ends
 // alternate, so that the lowest bit chooses nothing.
 func (g *gen) sample() {
+	g.thin(ring.ControlThrottle, func() {
+		g.a.OpMemImm(amd64.ADD, g.count(ring.CounterSuppressed), 1, 8)
+		g.a.Jmp(g.agg.end)
+	})
+}
+
+// thin goes on if this pass is one of those that the bits in a control word choose;
+// else the code of out does.
+func (g *gen) thin(word int, out func()) {
 	a := g.a
 	on := a.NewLabel()
-	a.OpMemImm(amd64.CMP, g.env.control(ring.ControlThrottle), 0, 1)
+	a.OpMemImm(amd64.CMP, g.env.control(word), 0, 1)
 	a.Jcc(amd64.CondNE, g.coldLabel(func() {
 		x, _, _ := g.others()
-		a.Load(amd64.RAX, g.env.control(ring.ControlThrottle), 1)
+		a.Load(amd64.RAX, g.env.control(word), 1)
 		a.Load(x, g.count(ring.CounterTick), 1)
 		a.Op(amd64.AND, amd64.RAX, x, 4)
 		a.OpImm(amd64.CMP, amd64.RAX, 2, 4)
 		a.Jcc(amd64.CondE, on)
-		a.OpMemImm(amd64.ADD, g.count(ring.CounterSuppressed), 1, 8)
-		a.Jmp(g.agg.end)
+		out()
 	}))
 	a.Bind(on)
 }
@@ -161,6 +169,7 @@ func (g *gen) start() {
 	g.locate(p)
 	a.StoreImm(p.field(ring.PairPrev), 0, 4)
 	a.Bind(fill)
+	g.stage(p)
 	a.Load(amd64.RAX, p.depth, 8)
 	a.Store(p.field(ring.PairDepth), amd64.RAX, 8)
 	a.Load(amd64.RAX, row, 4)
@@ -237,13 +246,19 @@ func (g *gen) inArea(off int32) {
 	g.release(m)
 }
 
+// gone counts a call, in the entry at hand, that ended without an end.
+func (g *gen) gone(p *pairing, off int32) {
+	g.inArea(off)
+	g.unstage(p)
+}
+
 // startOlder is start where the goroutine has a call that began and did not end:
 // gone, or the caller, directly or not, of this one.
 func (g *gen) startOlder(p *pairing, fill amd64.Label) {
 	a := g.a
 	if !g.env.Agg.What.Frames {
 		g.locate(p)
-		g.inArea(ring.PairRestarted)
+		g.gone(p, ring.PairRestarted)
 		a.Jmp(fill)
 		return
 	}
@@ -252,7 +267,7 @@ func (g *gen) startOlder(p *pairing, fill amd64.Label) {
 	a.Load(amd64.RAX, p.field(ring.PairDepth), 8)
 	a.OpLoad(amd64.CMP, amd64.RAX, p.depth, 8)
 	a.Jcc(amd64.CondB, caller)
-	g.inArea(ring.PairPanicked)
+	g.gone(p, ring.PairPanicked)
 	a.OpMemImm(amd64.CMP, p.field(ring.PairPrev), 0, 4)
 	a.Jcc(amd64.CondE, fill)
 	g.olderToHead(p)
@@ -275,7 +290,7 @@ func (g *gen) startOlder(p *pairing, fill amd64.Label) {
 	a.ShiftImm(amd64.SHL, p.way, ring.PairShift, 8)
 	a.Lea(p.way, amd64.AtIndex(p.table, p.way, 1, ring.PairKeys))
 	a.Load(p.entry, head, 8)
-	for _, off := range []int32{ring.PairDepth, ring.PairTSC, ring.PairRow} {
+	for _, off := range g.env.pairWords() {
 		a.Load(amd64.RAX, p.field(off), 8)
 		a.Store(amd64.At(p.way, off), amd64.RAX, 8)
 	}
@@ -296,7 +311,7 @@ func (g *gen) olderToHead(p *pairing) {
 	a.MovRR(k, p.line)
 	a.ShiftImm(amd64.SHL, k, ring.PairShift, 8)
 	a.Lea(k, amd64.AtIndex(p.table, k, 1, ring.PairKeys-ring.PairEntry))
-	for _, off := range []int32{ring.PairDepth, ring.PairTSC, ring.PairRow} {
+	for _, off := range g.env.pairWords() {
 		a.Load(amd64.RAX, amd64.At(k, off), 8)
 		a.Store(p.field(off), amd64.RAX, 8)
 	}
@@ -343,6 +358,7 @@ func (g *gen) stop() {
 	if what.Frames {
 		g.matching(p, unmatched)
 	}
+	g.keepStage(p)
 	if what.By != nil {
 		a.Load(amd64.RAX, p.field(ring.PairRow), 4)
 		a.Store(row, amd64.RAX, 8)
@@ -365,6 +381,7 @@ func (g *gen) stop() {
 	g.drop(p)
 	g.findArea()
 	g.longEnough()
+	g.tellStage()
 	if what.By != nil {
 		a.Load(amd64.RAX, row, 8)
 		g.findRow(amd64.RAX)
@@ -390,7 +407,7 @@ func (g *gen) matching(p *pairing, unmatched amd64.Label) {
 	a.OpLoad(amd64.CMP, amd64.RAX, p.field(ring.PairDepth), 8)
 	a.Jcc(amd64.CondE, match)
 	a.Jcc(amd64.CondA, unmatched)
-	g.inArea(ring.PairPanicked)
+	g.gone(p, ring.PairPanicked)
 	more := a.NewLabel()
 	a.OpMemImm(amd64.CMP, p.field(ring.PairPrev), 0, 4)
 	a.Jcc(amd64.CondNE, more)
@@ -408,8 +425,12 @@ func (g *gen) longEnough() {
 		return
 	}
 	a := g.a
-	failed := g.coldLabel(func() { g.bump(ring.PairFiltered, g.agg.end) })
+	failed := g.coldLabel(func() {
+		g.freeStage(g.agg.stage)
+		g.bump(ring.PairFiltered, g.agg.end)
+	})
 	bad := g.coldLabel(func() {
+		g.freeStage(g.agg.stage)
 		g.lockedCount(ring.CounterErrors)
 		a.Jmp(g.agg.end)
 	})
@@ -436,13 +457,13 @@ func (g *gen) unwind() {
 	a.Load(amd64.RAX, p.depth, 8)
 	a.OpLoad(amd64.CMP, amd64.RAX, p.field(ring.PairDepth), 8)
 	a.Jcc(amd64.CondAE, exits)
-	g.inArea(ring.PairPanicked)
+	g.gone(p, ring.PairPanicked)
 	a.Jmp(next)
 	a.Bind(exits)
 	if g.site.Role == program.RoleUnwind {
 		a.Jmp(g.agg.end)
 	} else {
-		g.inArea(ring.PairGoexited)
+		g.gone(p, ring.PairGoexited)
 	}
 	a.Bind(next)
 	a.OpMemImm(amd64.CMP, p.field(ring.PairPrev), 0, 4)

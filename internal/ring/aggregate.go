@@ -15,6 +15,7 @@ import (
 //	boundaries  BoundaryCells words, written by the tool (see Boundaries)
 //	pairs       the table of calls under way, if any probe pairs (see Pair…)
 //	keys        for each probe with --by: the keys that were met (see Key…)
+//	stages      snapshots of calls under way, if any probe takes them (see Stage…)
 //	areas       for each P, 1<<Shift bytes apart: for each probe its area
 //
 // An area has one writer, as a block has, and plain adds are exact. It begins
@@ -74,6 +75,14 @@ const (
 	PairLost      = 176 // calls for which the table had no room
 	PairBackwards = 184 // the clock went backwards; the time is taken for 0
 	PairFiltered  = 192 // the condition on the duration did not hold
+
+	// Of a probe that stages snapshots (see Stage…): calls whose condition held
+	// until the end.
+	PairPublished = 200 // with a snapshot,
+	PairHeld      = 208 // without one, because of its limit or its rate,
+	PairUnstaged  = 216 // and because none had been staged: no room, or over the budget
+	StageCount    = 224 // snapshots that were staged,
+	StageCycles   = 232 // and the cycles that it took
 )
 
 // Parts of an area with a histogram.
@@ -197,10 +206,35 @@ const (
 	PairTSC      = 8  // u64
 	PairRow      = 16 // u32: the row of its key
 	PairPrev     = 20 // u32: where the next older call is, plus one
-	PairTag      = 24 // u64: the key again
+	PairStage    = 24 // i32: the number of its snapshot (see Stage…), plus one; 0: none; StageNotNow
 	PairsSize    = PairKeys + PairBuckets*PairWays*PairEntry
 	PairProbeLen = 10 // bits of the probe in a key
 	PairOlder    = 1 << 63
+)
+
+// Stages: snapshots of calls under way. One is taken when a call begins, and told
+// when it ends, if the condition held until then. There are Aggregates.Stages of
+// them in a session, for all its probes: their states, 8 bytes each, and then
+// StageSize bytes for each: a header, and the record of a snapshot (see ImageSize)
+// at StageRecord. A call takes the first that is free by a locked exchange, and gives
+// it up by a plain store, whatever way it ends; where it is to be told, the tool does
+// that, which has copied it. A call that found none has none, and is counted.
+const (
+	StageFree  = 0
+	StageTaken = 1
+	StageTold  = 2 // the tool's
+
+	StageDuration = 0 // f64: of the call, in nanoseconds
+	StageRecord   = 64
+
+	// StageNotNow is the PairStage of a call whose snapshot the rate, or the limit,
+	// left out.
+	StageNotNow = -1 << 31
+
+	// StagesMax bounds the snapshots of a session, and stagesBytes their memory.
+	StagesMax   = 256
+	stagesLeast = 4
+	stagesBytes = 16 << 20
 )
 
 // Need says what one probe aggregates.
@@ -209,6 +243,7 @@ type Need struct {
 	Signed bool // with negative numbers
 	By     bool // by key
 	Pair   bool // of times between two sites
+	Stage  int  // Pair: bytes of the largest record of a call's snapshot; 0: none is taken
 }
 
 // Place is where a probe's aggregates lie, from the start of the region.
@@ -224,8 +259,14 @@ type Aggregates struct {
 	Probes []Place
 	Pairs  uint64 // 0: none
 	First  uint64 // the areas of the first P
-	Shift  uint   // log2 of the distance from P to P
-	Ps     int
+
+	Stages    int    // snapshots of calls under way, at most
+	StageSize uint64 // bytes of each, with its header
+	StateAt   uint64 // of the first
+	StageAt   uint64 // the first
+
+	Shift uint // log2 of the distance from P to P
+	Ps    int
 }
 
 // NewAggregates makes the shape for ps processors.
@@ -246,6 +287,7 @@ func NewAggregates(ps int, needs []Need) (*Aggregates, error) {
 		p.Area = local
 		p.Rows, local = n.rows(), local+n.area()
 	}
+	at = a.stages(at)
 	a.First = (at + 4095) &^ 4095
 	a.Shift = uint(max(12, bits.Len64(max(local, 1)-1)))
 	for i := range a.Probes {
@@ -256,6 +298,23 @@ func NewAggregates(ps int, needs []Need) (*Aggregates, error) {
 			len(needs), ps, a.Size()>>20, aggregatesMax>>20)
 	}
 	return a, nil
+}
+
+// stages makes room at an offset for the snapshots of calls under way, if any probe
+// takes them. It gives the offset behind.
+func (a *Aggregates) stages(at uint64) uint64 {
+	most := 0
+	for _, p := range a.Probes {
+		most = max(most, p.Stage)
+	}
+	if most == 0 {
+		return at
+	}
+	a.StageSize = (StageRecord + uint64(most) + 4095) &^ 4095
+	a.Stages = int(min(max(stagesBytes/a.StageSize, stagesLeast), StagesMax))
+	a.StateAt = (at + 4095) &^ 4095
+	a.StageAt = (a.StateAt + uint64(8*a.Stages) + 4095) &^ 4095
+	return a.StageAt + uint64(a.Stages)*a.StageSize
 }
 
 // aggregatesMax bounds the addresses that the region takes; its pages come only

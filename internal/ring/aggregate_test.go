@@ -67,13 +67,19 @@ func TestBucketRange(t *testing.T) {
 
 func TestAggregatesDoNotOverlap(t *testing.T) {
 	needs := []Need{{}, {Hist: true}, {Hist: true, Signed: true}, {By: true}, {Hist: true, By: true, Signed: true},
-		{Hist: true, Pair: true}, {Hist: true, Pair: true, By: true}}
+		{Hist: true, Pair: true, Stage: 5000}, {Hist: true, Pair: true, By: true}, {Hist: true, Pair: true, Stage: 50_000}}
 	a, err := NewAggregates(3, needs)
 	if err != nil {
 		t.Fatal(err)
 	}
 	type span struct{ from, end uint64 }
-	spans := []span{{0, boundarySize}, {a.Pairs, a.Pairs + PairsSize}}
+	spans := []span{{0, boundarySize}, {a.Pairs, a.Pairs + PairsSize}, {a.StateAt, a.StateAt + 8*uint64(a.Stages)}}
+	for i := range uint64(a.Stages) {
+		spans = append(spans, span{a.StageAt + i*a.StageSize, a.StageAt + (i+1)*a.StageSize})
+	}
+	if a.StageSize < StageRecord+50_000 || a.Stages < stagesLeast || uint64(a.Stages)*a.StageSize > stagesBytes {
+		t.Errorf("%d places of %d bytes", a.Stages, a.StageSize)
+	}
 	for i, n := range needs {
 		if n.By {
 			spans = append(spans, span{a.Probes[i].Keys, a.Probes[i].Keys + keysSize})

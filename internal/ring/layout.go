@@ -93,6 +93,7 @@ const (
 	ControlSize      = 64
 	ControlState     = 0  // byte: 0 off, 1 on
 	ControlThrottle  = 1  // byte: not 0: every hit is suppressed
+	ControlStages    = 2  // byte: not 0: of a time, most calls get no snapshot (bits as in jit's sample)
 	ControlRemaining = 8  // int64: hits left to the limit of a log
 	ControlTokens    = 16 // int64: hits left in this second of a log's rate
 	ControlSeen      = 24 // int64: hits so far, where only some of them are meant
