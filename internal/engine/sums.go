@@ -146,8 +146,12 @@ func (s *sums) distribution(i int) probe.Distribution {
 	a := s.plan.probes[i].program.Aggregate
 	m := newMerge(a)
 	latest := uint64(0)
+	positive := make([]uint64, ring.MainBuckets)
 	for ps := range s.region.Ps {
 		n := ring.NumbersAt(s.mem, s.region.AreaOf(i, ps))
+		if in := s.addMain(positive, i, ps, ring.AreaPositive); s.region.Probes[i].Late() {
+			n.Settle(in, positive)
+		}
 		when := s.last[i][ps].when
 		if a.Pair {
 			when = n.LastTSC
@@ -157,7 +161,7 @@ func (s *sums) distribution(i int) probe.Distribution {
 			latest = max(latest, when)
 		}
 	}
-	m.buckets(s.main(i, ring.AreaPositive), s.main(i, ring.AreaNegative), ring.MainScale, ring.MainScale)
+	m.buckets(positive, s.main(i, ring.AreaNegative), ring.MainScale, ring.MainScale)
 	return m.d
 }
 
@@ -168,12 +172,21 @@ func (s *sums) main(i int, off uint64) []uint64 {
 	}
 	out := make([]uint64, ring.MainBuckets)
 	for ps := range s.region.Ps {
-		at := s.region.AreaOf(i, ps) + off
-		for b := range out {
-			out[b] += s.word(at + uint64(8*b))
-		}
+		s.addMain(out, i, ps, off)
 	}
 	return out
+}
+
+// addMain adds the main buckets of a sign on one P, and tells how many numbers they
+// hold.
+func (s *sums) addMain(to []uint64, i, ps int, off uint64) (in uint64) {
+	at := s.region.AreaOf(i, ps) + off
+	for b := range to {
+		n := s.word(at + uint64(8*b))
+		to[b] += n
+		in += n
+	}
+	return in
 }
 
 // byKey is what was added up by key, and the distribution of all rows together.

@@ -27,6 +27,13 @@ func became(t *testing.T, m *probe.Measured, want truth) {
 	if m.Dist.Count != want.Returned+want.Recovered {
 		t.Errorf("%s: %d durations, want %d", m.Location, m.Dist.Count, want.Returned+want.Recovered)
 	}
+	in := m.Dist.Zero + m.Dist.Under + m.Dist.Over
+	for _, b := range m.Dist.Buckets {
+		in += b.Count
+	}
+	if in != m.Dist.Count {
+		t.Errorf("%s: %d durations are in the histogram, of %d", m.Location, in, m.Dist.Count)
+	}
 }
 
 var timeToolchains = []string{"", "go1.22.12", "go1.24.11"}

@@ -167,11 +167,20 @@ func (g *gen) base() amd64.Reg {
 
 // distribute adds the number in its slot to the buckets and the words. A number
 // that is none goes on at done.
+//
+// The buckets of times are one number behind (see ring): where to store would be
+// known only long after the clock was read, and the next reading of the clock, that
+// of the next call's start, waits for the addresses of all earlier stores.
 func (g *gen) distribute(done amd64.Label) {
 	a, v := g.a, g.pool[0]
-	words := a.NewLabel()
+	words, counted := a.NewLabel(), a.NewLabel()
 	g.usesX = true
-	a.Load(v, g.agg.value, 8)
+	if g.late() {
+		g.first(counted)
+		a.Load(v, amd64.At(g.base(), ring.DistLast), 8)
+	} else {
+		a.Load(v, g.agg.value, 8)
+	}
 	switch g.env.Agg.What.Number {
 	case program.F64:
 		g.sortFloat(words, done)
@@ -179,7 +188,29 @@ func (g *gen) distribute(done amd64.Label) {
 		g.sortInt(words)
 	}
 	a.Bind(words)
+	a.Load(v, g.agg.value, 8)
+	if !g.late() {
+		g.first(counted)
+	}
+	a.Bind(counted)
 	g.words()
+}
+
+// late tells whether the buckets are one number behind.
+func (g *gen) late() bool { return g.env.place().Late() }
+
+// first makes the first number of a distribution its least and its greatest, and
+// goes on at counted with it.
+func (g *gen) first(counted amd64.Label) {
+	a, v := g.a, g.pool[0]
+	at := func(off int32) amd64.Mem { return amd64.At(g.base(), off) }
+	a.OpMemImm(amd64.CMP, at(ring.DistCount), 0, 8)
+	a.Jcc(amd64.CondE, g.coldLabel(func() {
+		a.Load(v, g.agg.value, 8)
+		a.Store(at(ring.DistMin), v, 8)
+		a.Store(at(ring.DistMax), v, 8)
+		a.Jmp(counted)
+	}))
 }
 
 // special is code off the straight way: it adds 1 to a word of the distribution.
@@ -274,7 +305,7 @@ func (g *gen) odd(index amd64.Reg, words, none amd64.Label) {
 	a := g.a
 	a.Test(index, index, 8)
 	a.Jcc(amd64.CondS, g.special(ring.DistUnder, words))
-	if g.env.Agg.What.Number == program.F64 {
+	if g.env.Agg.What.Number == program.F64 && !g.env.Agg.What.Pair {
 		// Infinity is the least that has the largest exponent; the table of
 		// boundaries was asked for the next smaller number, which is finite.
 		v := g.pool[0]
@@ -289,19 +320,10 @@ func (g *gen) odd(index amd64.Reg, words, none amd64.Label) {
 	a.Jmp(words)
 }
 
-// words adds the number to count, sum, extremes and last.
+// words adds the number, in pool[0], to count, sum, extremes and last.
 func (g *gen) words() {
 	a, v, base := g.a, g.pool[0], g.base()
 	at := func(off int32) amd64.Mem { return amd64.At(base, off) }
-	first := a.NewLabel()
-	a.Load(v, g.agg.value, 8)
-	a.OpMemImm(amd64.CMP, at(ring.DistCount), 0, 8)
-	a.Jcc(amd64.CondE, g.coldLabel(func() {
-		a.Store(at(ring.DistMin), v, 8)
-		a.Store(at(ring.DistMax), v, 8)
-		a.Jmp(first)
-	}))
-	a.Bind(first)
 	a.OpMemImm(amd64.ADD, at(ring.DistCount), 1, 8)
 	a.Store(at(ring.DistLast), v, 8)
 	if g.env.Agg.What.Number == program.F64 {

@@ -277,9 +277,19 @@ func (g *gen) findBlock() {
 		a.Lea(g.block, amd64.AtAddr(g.env.sharedBlock()))
 		if g.decides() {
 			g.lockedCount(ring.CounterPasses)
+			a.Jmp(evaluate)
+		} else {
+			g.blockless()
 		}
-		a.Jmp(evaluate)
 	})
+}
+
+// blockless ends a hit that has no block of its own.
+func (g *gen) blockless() {
+	if g.site.Role != program.RoleUnwind && g.site.Role != program.RoleGoexit {
+		g.lockedCount(g.unheard())
+	}
+	g.a.Jmp(g.restore)
 }
 
 // clockSlot is the first slot of every frame.
@@ -338,21 +348,16 @@ func (g *gen) decides() bool { return g.site.Cond != nil && !g.site.Role.Ends() 
 
 // condition goes on if the condition holds, and in a block of its own.
 func (g *gen) condition() {
-	a := g.a
-	if g.decides() {
-		bad := g.coldLabel(func() {
-			g.lockedCount(ring.CounterErrors)
-			a.Jmp(g.done)
-		})
-		g.fail = func(program.Status) amd64.Label { return bad }
-		g.branch(g.site.Cond, 0, g.done, false)
+	if !g.decides() {
+		return // without a block of its own, the body has ended
 	}
-	g.ifShared(g.coldLabel(func() {
-		if g.site.Role != program.RoleUnwind && g.site.Role != program.RoleGoexit {
-			g.lockedCount(g.unheard())
-		}
-		a.Jmp(g.restore)
-	}))
+	bad := g.coldLabel(func() {
+		g.lockedCount(ring.CounterErrors)
+		g.a.Jmp(g.done)
+	})
+	g.fail = func(program.Status) amd64.Label { return bad }
+	g.branch(g.site.Cond, 0, g.done, false)
+	g.ifShared(g.coldLabel(g.blockless))
 }
 
 // unheard is the counter of a hit that has no block of its own: a count needs

@@ -21,64 +21,77 @@ import (
 // pairing is what the search for the calls of a goroutine works with.
 type pairing struct {
 	line  amd64.Reg // offset of the goroutine's line of keys
-	way   amd64.Reg // 32 times the number of the word in it
+	way   amd64.Reg // 8 times the number of the word in it
 	entry amd64.Reg // address of the entry
 	table amd64.Reg // address of the pairs
-	key   amd64.Mem // the goroutine's key, in a slot
-	depth amd64.Mem // slot: that of the frame at hand
-	now   amd64.Mem // slot: the clock
+	key   amd64.Mem // slot, off the straight way: the goroutine's key
+	depth amd64.Mem // slot, off the straight way: that of the frame at hand
 }
 
-// pairs puts the goroutine's key, its line and the depth where they belong.
+// pairs makes RAX the goroutine's key, and finds its line.
 func (g *gen) pairs() *pairing {
 	a := g.a
 	p := &pairing{table: g.agg.row, entry: g.agg.extra, key: g.slot(), depth: g.slot()}
 	p.line, p.way, _ = g.others()
-	k := amd64.RAX
-	g.findDepth(k)
-	a.Store(p.depth, k, 8)
-	a.Load(k, amd64.At(amd64.R14, int32(g.env.RT.GGoid)), 8)
-	a.ShiftImm(amd64.SHL, k, ring.PairProbeLen, 8)
-	a.OpImm(amd64.OR, k, int64(g.env.Probe+1), 8)
-	a.Store(p.key, k, 8)
-	g.lineOf(p, k)
+	a.Load(amd64.RAX, amd64.At(amd64.R14, int32(g.env.RT.GGoid)), 8)
+	a.ShiftImm(amd64.SHL, amd64.RAX, ring.PairProbeLen, 8)
+	a.OpImm(amd64.OR, amd64.RAX, int64(g.env.Probe+1), 8)
+	g.lineOf(p)
 	a.MovRI64(p.table, g.env.Agg.At+g.env.Agg.Region.Pairs)
 	return p
 }
 
-// lineOf makes p.line the line of the hash of k. p.way is lost.
-func (g *gen) lineOf(p *pairing, k amd64.Reg) {
+// lineOf makes p.line the line of the hash of RAX.
+func (g *gen) lineOf(p *pairing) {
 	a := g.a
-	factor := uint64(ring.KeyFactor)
-	a.MovRI64(p.way, factor)
-	a.MovRR(p.line, k)
-	a.Imul(p.line, p.way, 8)
-	a.ShiftImm(amd64.SHR, p.line, 64-ring.PairBits, 8)
-	a.ShiftImm(amd64.SHL, p.line, 6, 8)
+	a.ImulImm(p.line, amd64.RAX, ring.PairFactor, 8)
+	a.ShiftImm(amd64.SHR, p.line, ring.PairHashShift-6, 8)
+	a.OpImm(amd64.AND, p.line, (ring.PairBuckets-1)<<6, 4)
 }
 
-// findDepth makes r the depth of the frame at hand; 0 where only the goroutine
+// keep stores the key, in RAX, and the depth for what is off the straight way. RAX
+// is lost.
+func (g *gen) keep(p *pairing) {
+	g.a.Store(p.key, amd64.RAX, 8)
+	g.findDepth()
+	g.a.Store(p.depth, amd64.RAX, 8)
+}
+
+// findDepth makes RAX the depth of the frame at hand; 0 where only the goroutine
 // matters. At a RoleUnwind it is that of the caller.
-func (g *gen) findDepth(r amd64.Reg) {
-	a := g.a
+func (g *gen) findDepth() {
+	a, r := g.a, amd64.RAX
+	var from amd64.Mem
 	switch {
 	case !g.env.Agg.What.Frames:
 		a.Zero(r)
 		return
 	case g.site.Role == program.RoleUnwind:
-		g.register(&program.Node{Type: program.U64, Reg: amd64.RBP}, r)
-		a.Lea(r, amd64.At(r, 16))
+		from = g.based(amd64.RBP, 16, r)
 	case g.site.Role == program.RoleGoexit:
-		a.Lea(r, amd64.At(amd64.RSP, g.frame+8))
+		from = g.based(amd64.RSP, 8, r)
 	default:
-		g.register(&program.Node{Type: program.U64, Reg: g.site.CFA.Reg}, r)
-		a.Lea(r, amd64.At(r, int32(g.site.CFA.Offset)))
+		from = g.based(g.site.CFA.Reg, int32(g.site.CFA.Offset), r)
 	}
+	a.Lea(r, from)
 	a.Neg(r, 8)
 	a.OpLoad(amd64.ADD, r, amd64.At(amd64.R14, int32(g.env.RT.GStackHi)), 8)
 	if g.site.Inlined {
 		a.OpImm(amd64.ADD, r, 1, 8)
 	}
+}
+
+// based is what lies off bytes from where register base points at the site. It may
+// use r.
+func (g *gen) based(base amd64.Reg, off int32, r amd64.Reg) amd64.Mem {
+	switch {
+	case base == amd64.RSP:
+		return amd64.At(amd64.RSP, g.frame+off)
+	case g.home[base] < 0:
+		return amd64.At(base, off)
+	}
+	g.a.Load(r, amd64.At(amd64.RSP, g.home[base]), 8)
+	return amd64.At(r, off)
 }
 
 func (p *pairing) word(way int32) amd64.Mem {
@@ -90,24 +103,32 @@ func (p *pairing) word(way int32) amd64.Mem {
 func (g *gen) find(p *pairing, none amd64.Label) {
 	a := g.a
 	found := a.NewLabel()
-	a.OpLoad(amd64.CMP, amd64.RAX, p.word(0), 8)
-	a.MovRI64(p.way, 0)
-	a.Jcc(amd64.CondE, found)
-	for way := int32(1); way < ring.PairWays; way++ {
+	for way := int32(0); way < ring.PairWays; way++ {
 		a.OpLoad(amd64.CMP, amd64.RAX, p.word(way), 8)
-		a.Jcc(amd64.CondE, g.coldLabel(func() {
-			a.MovRI64(p.way, uint64(way)<<ring.PairShift)
-			a.Jmp(found)
-		}))
+		a.MovRI64(p.way, uint64(8*way)) // the flags stay
+		a.Jcc(amd64.CondE, found)
 	}
 	a.Jmp(none)
 	a.Bind(found)
 }
 
+// owns tells whether each P has a word of its own in every line.
+func (g *gen) owns() bool { return g.env.Agg.Region.Ps <= ring.PairOwn }
+
+// own makes p.way the running P's own word, and gives it. p.entry is lost.
+func (g *gen) own(p *pairing) amd64.Mem {
+	a := g.a
+	a.MovRR(p.way, g.block)
+	a.OpLoad(amd64.SUB, p.way, g.word64(g.env.Shared+uint64(g.env.Layout.Block(0))), 8)
+	a.ShiftImm(amd64.SHR, p.way, uint8(g.env.Layout.BlockShift-3), 8)
+	a.Lea(p.entry, amd64.AtIndex(p.table, p.line, 1, 0))
+	return amd64.AtIndex(p.entry, p.way, 1, 0)
+}
+
 // locate makes p.entry the entry of word p.way of the line.
 func (g *gen) locate(p *pairing) {
 	g.a.Lea(p.entry, amd64.AtIndex(p.table, p.line, 4, ring.PairKeys))
-	g.a.Op(amd64.ADD, p.entry, p.way, 8)
+	g.a.Lea(p.entry, amd64.AtIndex(p.entry, p.way, 4, 0))
 }
 
 func (p *pairing) field(off int32) amd64.Mem { return amd64.At(p.entry, off) }
@@ -154,77 +175,80 @@ func (g *gen) start() {
 	row := g.slot()
 	if g.site.Key != nil {
 		a.Store(row, g.key(g.site.Key), 4)
-	} else {
-		a.StoreImm(row, 0, 4)
 	}
 	p := g.pairs()
-	older, fill, taken, fresh := a.NewLabel(), a.NewLabel(), a.NewLabel(), a.NewLabel()
-	a.Load(amd64.RAX, p.key, 8)
-	g.find(p, fresh)
-	a.Jmp(older)
-	a.Bind(fresh)
-	_, _, k := g.others()
-	a.MovRR(k, amd64.RAX)
-	g.takeWord(p, k, g.counted(ring.PairLost))
+	fill := a.NewLabel()
+	g.enter(p, fill)
 	g.locate(p)
-	a.StoreImm(p.field(ring.PairPrev), 0, 4)
+	a.StoreImm(p.field(ring.PairRow), 0, 8) // and PairPrev
 	a.Bind(fill)
 	g.stage(p)
-	a.Load(amd64.RAX, p.depth, 8)
+	g.findDepth()
 	a.Store(p.field(ring.PairDepth), amd64.RAX, 8)
-	a.Load(amd64.RAX, row, 4)
-	a.Store(p.field(ring.PairRow), amd64.RAX, 4)
+	if g.site.Key != nil {
+		a.Load(amd64.RAX, row, 4)
+		a.Store(p.field(ring.PairRow), amd64.RAX, 4)
+	}
 	g.readClock()
 	a.Store(p.field(ring.PairTSC), amd64.RAX, 8)
-	a.Bind(taken)
-	g.cold(func() {
-		a.Bind(older)
+}
+
+// enter takes a word for the key in RAX, whose call has no caller; one that has, or
+// seems to have, goes on at fill.
+func (g *gen) enter(p *pairing, fill amd64.Label) {
+	a := g.a
+	taken, fresh := a.NewLabel(), a.NewLabel()
+	// Mostly the line is empty, which is seen without a jump for each word.
+	a.Load(p.way, p.word(0), 8)
+	for way := int32(1); way < ring.PairWays; way++ {
+		a.OpLoad(amd64.OR, p.way, p.word(way), 8)
+	}
+	used := func() {
+		g.find(p, fresh)
 		g.startOlder(p, fill)
-	})
+		a.Bind(fresh)
+		_, _, k := g.others()
+		a.MovRR(k, amd64.RAX)
+		g.takeWord(p, k, g.counted(ring.PairLost))
+	}
+	if !g.owns() {
+		used()
+		return
+	}
+	a.Jcc(amd64.CondNE, g.coldLabel(func() {
+		used()
+		a.Jmp(taken)
+	}))
+	a.Store(g.own(p), amd64.RAX, 8)
+	a.Bind(taken)
 }
 
 // takeWord claims an empty word of the line for the key in register k and makes
 // p.way its number, or goes on at full.
 func (g *gen) takeWord(p *pairing, k amd64.Reg, full amd64.Label) {
 	a := g.a
-	taken := a.NewLabel()
-	from := int32(0)
-	locked := func() {
-		for way := from; way < ring.PairWays; way++ {
-			next := a.NewLabel()
-			a.OpMemImm(amd64.CMP, p.word(way), 0, 8)
-			a.Jcc(amd64.CondNE, next)
-			a.Zero(amd64.RAX)
-			a.LockCmpxchg(p.word(way), k, 8)
-			a.MovRI64(p.way, uint64(way)<<ring.PairShift)
-			a.Jcc(amd64.CondE, taken)
-			a.Bind(next)
-		}
-		a.Jmp(full)
-	}
-	if g.env.Agg.Region.Ps <= ring.PairOwn {
+	taken, from := a.NewLabel(), int32(0)
+	if g.owns() { // nobody else takes the word of the running P
 		from = ring.PairOwn
-		g.ownWord(p, k, g.coldLabel(locked))
-	} else {
-		locked()
+		other, own := a.NewLabel(), g.own(p)
+		a.OpMemImm(amd64.CMP, own, 0, 8)
+		a.Jcc(amd64.CondNE, other)
+		a.Store(own, k, 8)
+		a.Jmp(taken)
+		a.Bind(other)
 	}
+	for way := from; way < ring.PairWays; way++ {
+		next := a.NewLabel()
+		a.OpMemImm(amd64.CMP, p.word(way), 0, 8)
+		a.Jcc(amd64.CondNE, next)
+		a.Zero(amd64.RAX)
+		a.LockCmpxchg(p.word(way), k, 8)
+		a.MovRI64(p.way, uint64(8*way))
+		a.Jcc(amd64.CondE, taken)
+		a.Bind(next)
+	}
+	a.Jmp(full)
 	a.Bind(taken)
-}
-
-// ownWord takes the word of the running P, if that is empty: nobody else does. Else
-// it goes on at other.
-func (g *gen) ownWord(p *pairing, k amd64.Reg, other amd64.Label) {
-	a, region := g.a, g.env.Layout
-	a.Lea(amd64.RAX, amd64.AtAddr(g.env.Shared+uint64(region.Block(0))))
-	a.MovRR(p.way, g.block)
-	a.Op(amd64.SUB, p.way, amd64.RAX, 8)
-	a.ShiftImm(amd64.SHR, p.way, uint8(region.BlockShift-3), 8) // 8 times the number of the P
-	a.Lea(amd64.RAX, amd64.AtIndex(p.table, p.line, 1, 0))
-	own := amd64.AtIndex(amd64.RAX, p.way, 1, 0)
-	a.OpMemImm(amd64.CMP, own, 0, 8)
-	a.Jcc(amd64.CondNE, other)
-	a.Store(own, k, 8)
-	a.ShiftImm(amd64.SHL, p.way, ring.PairShift-3, 8)
 }
 
 // counted is code off the straight way that counts in the area and ends the body.
@@ -256,6 +280,7 @@ func (g *gen) gone(p *pairing, off int32) {
 // gone, or the caller, directly or not, of this one.
 func (g *gen) startOlder(p *pairing, fill amd64.Label) {
 	a := g.a
+	g.keep(p)
 	if !g.env.Agg.What.Frames {
 		g.locate(p)
 		g.gone(p, ring.PairRestarted)
@@ -278,17 +303,14 @@ func (g *gen) startOlder(p *pairing, fill amd64.Label) {
 	a.Store(head, p.entry, 8)
 	a.Load(amd64.RAX, p.key, 8)
 	a.OpLoad(amd64.XOR, amd64.RAX, p.depth, 8)
-	g.lineOf(p, amd64.RAX)
+	g.lineOf(p)
 	_, _, k := g.others()
 	a.MovRI64(k, ring.PairOlder)
 	a.OpLoad(amd64.OR, k, p.key, 8)
 	g.takeWord(p, k, g.counted(ring.PairLost))
-	a.ShiftImm(amd64.SHR, p.line, 3, 8) // line*8 words
-	a.ShiftImm(amd64.SHR, p.way, ring.PairShift, 8)
-	a.Op(amd64.ADD, p.line, p.way, 8) // the number of the word
-	a.MovRR(p.way, p.line)
-	a.ShiftImm(amd64.SHL, p.way, ring.PairShift, 8)
-	a.Lea(p.way, amd64.AtIndex(p.table, p.way, 1, ring.PairKeys))
+	a.Op(amd64.ADD, p.line, p.way, 8) // 8 times the number of the word
+	a.Lea(p.way, amd64.AtIndex(p.table, p.line, 4, ring.PairKeys))
+	a.ShiftImm(amd64.SHR, p.line, 3, 8)
 	a.Load(p.entry, head, 8)
 	for _, off := range g.env.pairWords() {
 		a.Load(amd64.RAX, p.field(off), 8)
@@ -336,7 +358,6 @@ func (g *gen) drop(p *pairing) {
 // freeHead gives up the word of the only call of the goroutine. p.way is lost.
 func (g *gen) freeHead(p *pairing) {
 	a := g.a
-	a.ShiftImm(amd64.SHR, p.way, ring.PairShift-3, 8)
 	a.Op(amd64.ADD, p.way, p.line, 8)
 	a.StoreImm(amd64.AtIndex(p.table, p.way, 1, 0), 0, 8)
 }
@@ -350,10 +371,8 @@ func (g *gen) stop() {
 	g.agg.value = g.slot()
 	row := g.slot()
 	p := g.pairs()
-	p.now = now
 	unmatched := g.counted(ring.PairUnmatched)
-	a.Load(amd64.RAX, p.key, 8)
-	g.find(p, unmatched)
+	g.newest(p, unmatched)
 	g.locate(p)
 	if what.Frames {
 		g.matching(p, unmatched)
@@ -397,25 +416,48 @@ func (g *gen) stop() {
 	g.hit()
 }
 
+// newest is find, which looks first where it probably is.
+func (g *gen) newest(p *pairing, none amd64.Label) {
+	a := g.a
+	if !g.owns() {
+		g.find(p, none)
+		return
+	}
+	found := a.NewLabel()
+	a.OpLoad(amd64.CMP, amd64.RAX, g.own(p), 8)
+	a.Jcc(amd64.CondNE, g.coldLabel(func() {
+		g.find(p, none)
+		a.Jmp(found)
+	}))
+	a.Bind(found)
+}
+
 // matching finds the call that ends here: deeper ones are gone, and if the newest
 // is less deep, this one was not entered.
 func (g *gen) matching(p *pairing, unmatched amd64.Label) {
 	a := g.a
-	top := a.Here()
 	match := a.NewLabel()
-	a.Load(amd64.RAX, p.depth, 8)
+	g.findDepth()
 	a.OpLoad(amd64.CMP, amd64.RAX, p.field(ring.PairDepth), 8)
-	a.Jcc(amd64.CondE, match)
-	a.Jcc(amd64.CondA, unmatched)
-	g.gone(p, ring.PairPanicked)
-	more := a.NewLabel()
-	a.OpMemImm(amd64.CMP, p.field(ring.PairPrev), 0, 4)
-	a.Jcc(amd64.CondNE, more)
-	g.freeHead(p)
-	a.Jmp(unmatched)
-	a.Bind(more)
-	g.olderToHead(p)
-	a.Jmp(top)
+	a.Jcc(amd64.CondNE, g.coldLabel(func() {
+		deeper, more := a.NewLabel(), a.NewLabel()
+		a.Store(p.depth, amd64.RAX, 8)
+		top := a.Here()
+		a.Jcc(amd64.CondB, deeper)
+		a.Jmp(unmatched)
+		a.Bind(deeper)
+		g.gone(p, ring.PairPanicked)
+		a.OpMemImm(amd64.CMP, p.field(ring.PairPrev), 0, 4)
+		a.Jcc(amd64.CondNE, more)
+		g.freeHead(p)
+		a.Jmp(unmatched)
+		a.Bind(more)
+		g.olderToHead(p)
+		a.Load(amd64.RAX, p.depth, 8)
+		a.OpLoad(amd64.CMP, amd64.RAX, p.field(ring.PairDepth), 8)
+		a.Jcc(amd64.CondNE, top)
+		a.Jmp(match)
+	}))
 	a.Bind(match)
 }
 
@@ -449,8 +491,8 @@ func (g *gen) duration(r amd64.Reg) {
 func (g *gen) unwind() {
 	a := g.a
 	p := g.pairs()
-	a.Load(amd64.RAX, p.key, 8)
 	g.find(p, g.agg.end)
+	g.keep(p)
 	top := a.Here()
 	exits, next, more := a.NewLabel(), a.NewLabel(), a.NewLabel()
 	g.locate(p)
@@ -476,6 +518,9 @@ func (g *gen) unwind() {
 }
 
 // constant is a float64 beside the code.
-func (g *gen) constant(v float64) amd64.Mem {
-	return amd64.AtLabel(g.coldLabel(func() { g.a.U64(math.Float64bits(v)) }))
+func (g *gen) constant(v float64) amd64.Mem { return g.word64(math.Float64bits(v)) }
+
+// word64 is 8 bytes beside the code.
+func (g *gen) word64(v uint64) amd64.Mem {
+	return amd64.AtLabel(g.coldLabel(func() { g.a.U64(v) }))
 }

@@ -4,7 +4,9 @@ package jit
 
 import (
 	"fmt"
+	"math"
 	"math/rand"
+	"reflect"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -157,6 +159,53 @@ func TestPairsAreBounded(t *testing.T) {
 	r.run(in)
 	if n := ring.WordAt(mem, at+ring.PairReturned); n != 1 || r.openCalls(mem) != 0 {
 		t.Errorf("%d calls returned, %d open", n, r.openCalls(mem))
+	}
+}
+
+// The histogram of the durations is whole, though the target's is one behind.
+func TestPairsHaveTheirBuckets(t *testing.T) {
+	r := newRig(t, 4)
+	r.catch()
+	w := rand.New(rand.NewSource(1))
+	for _, rate := range []float64{0, 0x1p-50, 0.5, 1e3, 1e15} {
+		mem := r.region(&program.Aggregate{Hist: true, Number: program.F64, Pair: true, Frames: true})
+		r.env.Agg.Rate = rate
+		at := r.env.Agg.Region.AreaOf(r.env.Probe, 1)
+		var want ring.Numbers
+		buckets := make([]uint64, ring.MainBuckets)
+		for range 300 {
+			live := Live{FreeRegs: amd64.RegSet(w.Uint32()), FlagsDead: w.Intn(2) == 0, StackProven: w.Intn(2) == 0}
+			for _, role := range []program.Role{program.RoleStart, program.RoleStop} {
+				in := r.start()
+				r.place(&program.Site{Role: role, CFA: program.CFA{Reg: amd64.RSP, Offset: 16}}, live)
+				unchanged(t, "registers", in, r.run(in), live)
+			}
+			v := math.Float64frombits(ring.NumbersAt(mem, at).Last)
+			switch i := ring.Bucket(v); {
+			case v == 0:
+				want.Zero++
+			case i < 0:
+				want.Under++
+			case i >= ring.MainBuckets:
+				want.Over++
+			default:
+				buckets[i]++
+			}
+			got := make([]uint64, ring.MainBuckets)
+			n, in := ring.NumbersAt(mem, at), uint64(0)
+			for i := range got {
+				got[i] = ring.WordAt(mem, at+ring.AreaPositive+uint64(8*i))
+				in += got[i]
+			}
+			n.Settle(in, got)
+			if n.Zero != want.Zero || n.Under != want.Under || n.Over != want.Over || !reflect.DeepEqual(got, buckets) {
+				t.Fatalf("rate %g, number %d: %+v, want %+v; or buckets", rate, n.Count, n, want)
+			}
+		}
+		if rate == 0 && want.Zero == 0 || rate == 0.5 && want.Zero+want.Under+want.Over != 0 || rate == 1e15 && want.Over == 0 {
+			t.Errorf("rate %g: %+v", rate, want)
+		}
+		unix.Munmap(mem)
 	}
 }
 

@@ -31,7 +31,8 @@ import (
 // magnitudes above 2^MinExp up to 2^MaxExp; what is smaller or larger has a
 // counter of its own. A row has scale RowScale for positive numbers, and scale
 // 0, one bucket for each power of two, for negative ones; its buckets are four
-// bytes wide and wrap, and the tool adds up their differences.
+// bytes wide and wrap, and the tool adds up their differences. The buckets of some
+// probes are one number behind: Need.Late.
 const (
 	MinExp    = -32
 	MaxExp    = 63
@@ -210,6 +211,11 @@ const (
 	PairsSize    = PairKeys + PairBuckets*PairWays*PairEntry
 	PairProbeLen = 10 // bits of the probe in a key
 	PairOlder    = 1 << 63
+
+	// The line of a key is PairBits bits of its product with PairFactor, from
+	// PairHashShift on: the upper half of the product of the low half of the goid.
+	PairFactor    = 0x61C88647
+	PairHashShift = 26
 )
 
 // Stages: snapshots of calls under way. One is taken when a call begins, and told
@@ -245,6 +251,11 @@ type Need struct {
 	Pair   bool // of times between two sites
 	Stage  int  // Pair: bytes of the largest record of a call's snapshot; 0: none is taken
 }
+
+// Late tells whether the buckets of a probe are one number behind its words: those of
+// times without keys. The last number of an area waits for the next one, and the reader
+// gives it its bucket: Numbers.Settle.
+func (n Need) Late() bool { return n.Pair && !n.By }
 
 // Place is where a probe's aggregates lie, from the start of the region.
 type Place struct {

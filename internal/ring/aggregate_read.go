@@ -2,6 +2,7 @@ package ring
 
 import (
 	"encoding/binary"
+	"math"
 	"sync/atomic"
 	"unsafe"
 )
@@ -25,6 +26,26 @@ func NumbersAt(mem []byte, off uint64) Numbers {
 		Count: at(DistCount), Sum: at(DistSum), Carry: at(DistCarry), Min: at(DistMin), Max: at(DistMax), Last: at(DistLast),
 		Zero: at(DistZero), Under: at(DistUnder), Over: at(DistOver), NaN: at(DistNaN), Inf: at(DistInf),
 		Unreadable: at(DistUnreadable), LastTSC: at(DistLastTSC),
+	}
+}
+
+// Settle gives the number that waits in an area (see Need.Late) its bucket. In is how
+// many numbers the area's buckets held when they were read, after the words;
+// positive are the buckets it goes into.
+func (n *Numbers) Settle(in uint64, positive []uint64) {
+	if in+n.Zero+n.Under+n.Over >= n.Count {
+		return
+	}
+	v := math.Float64frombits(n.Last)
+	switch i := Bucket(v); {
+	case v == 0:
+		n.Zero++
+	case i < 0:
+		n.Under++
+	case i >= MainBuckets:
+		n.Over++
+	default:
+		positive[i]++
 	}
 }
 
