@@ -21,7 +21,8 @@ type Ends struct {
 
 // CompilePairs compiles a time: sites that begin something, and those that end it.
 // Of its condition, what asks for the duration is decided at the end, and all else
-// at the beginning, where the arguments are.
+// at the beginning, where the arguments are. Of the snapshots that it takes there, the
+// image is complete only after Finish.
 func (im *Images) CompilePairs(spec probe.Spec, index int, from *locate.Result, ends Ends) (*program.Program, []probe.Issue, error) {
 	src, err := parse(spec)
 	if err != nil {
@@ -33,7 +34,11 @@ func (im *Images) CompilePairs(spec probe.Spec, index int, from *locate.Result, 
 	}
 	c := &compiler{b: im.b, src: src, failed: map[*expr.Expr]error{}, worked: map[*expr.Expr]*program.Type{},
 		reads: map[*expr.Expr]program.Reads{}}
-	p := &program.Program{Index: index, Limit: spec.Limit}
+	p := &program.Program{Index: index, Limit: spec.Limit, Rate: spec.Rate}
+	if spec.Calls {
+		c.d = im.within(spec.Bounds, c.sizeOf("runtime.g"))
+		p.Image = c.d.img
+	}
 	for i, at := range from.Sites {
 		if s := c.site(at); s != nil {
 			s.Role, s.Inlined = program.RoleStart, i < len(ends.Inlined) && ends.Inlined[i]

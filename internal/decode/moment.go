@@ -16,7 +16,17 @@ type Moments interface {
 
 // Moment decodes one record of a snapshot. rec may be longer than it. Padding is
 // ErrPadding; every other error is ErrDamaged.
-func (d *Decoder) Moment(rec []byte) (*probe.Moment, error) {
+func (d *Decoder) Moment(rec []byte) (*probe.Moment, error) { return d.moment(rec, nil) }
+
+// Call decodes the record of a call's snapshot, which was taken when the call began
+// and is told now that it has ended, after so long. Errors are those of Moment.
+func (d *Decoder) Call(rec []byte, took time.Duration) (*probe.Moment, error) {
+	return d.moment(rec, &took)
+}
+
+// moment decodes a snapshot; call is the duration of the call that began with it, nil
+// of one that is told at once.
+func (d *Decoder) moment(rec []byte, call *time.Duration) (*probe.Moment, error) {
 	r, err := d.record(rec)
 	if err != nil {
 		return nil, err
@@ -33,6 +43,9 @@ func (d *Decoder) Moment(rec []byte) (*probe.Moment, error) {
 		File:      r.site.File,
 		Line:      r.site.Line,
 	}
+	if call != nil {
+		m.Call, m.Duration = true, *call
+	}
 	if d.cfg.Time != nil {
 		m.Time = d.cfg.Time(r.tsc)
 		m.Took = max(d.cfg.Time(img.End).Sub(m.Time), time.Duration(0))
@@ -40,7 +53,7 @@ func (d *Decoder) Moment(rec []byte) (*probe.Moment, error) {
 	if d.cfg.Moments != nil {
 		b := builder{cfg: &d.cfg, site: r.site, slots: r.slots}
 		d.cfg.Moments.Fill(moment.Hit{
-			Program: r.program, Site: r.site, Bounds: r.spec.Bounds, Image: img, Slot: b.fixed,
+			Program: r.program, Site: r.site, Bounds: r.spec.Bounds, Image: img, Past: m.Call, Slot: b.fixed,
 		}, m)
 	}
 	m.Seq = d.next(r)

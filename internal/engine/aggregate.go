@@ -41,6 +41,10 @@ func (s *Session) touchSums(at uint64, region *ring.Aggregates) error {
 	if region.Pairs != 0 {
 		span(region.Pairs, ring.PairKeys)
 	}
+	if region.Stages > 0 {
+		span(region.StateAt, pageSize)
+		span(region.StageAt, region.StageSize)
+	}
 	for i, p := range region.Probes[:min(len(region.Probes), touchedProbes)] {
 		if p.By {
 			span(p.Keys, ring.KeyRecords)
@@ -115,6 +119,7 @@ func (w *watch) say(i int, totals []Totals, final bool) {
 	}
 	if a.Pair {
 		m.Calls = w.l.sums.calls(i)
+		m.Snapshots = w.l.sums.snapshots(i)
 		if m.Calls.Untimed = totals[i].Suppressed; m.Calls.Untimed > 0 {
 			m.Calls.Unmatched = 0 // calls that were left out end, too
 		}

@@ -201,6 +201,7 @@ func (s *Session) occupy(l *live) error {
 	if err := s.touch(l.bay); err != nil {
 		return err
 	}
+	l.plan.fit(layout)
 	if err := s.extend(l); err != nil {
 		return err
 	}
@@ -244,7 +245,6 @@ func (s *Session) writeTrampolines(l *live) error {
 		Slide: s.text.Slide, Control: l.bay.Control(), Shared: l.bay.SharedAt(), Owner: l.bay.Owner, Layout: l.bay.Layout,
 		RT: jit.Offsets{GM: s.rt.GM, GGoid: s.rt.GGoid, GStackLo: s.rt.GStackLo, GStackHi: s.rt.GStackHi, GStackguard0: s.rt.GStackguard0, MP: s.rt.MP, PID: s.rt.PID},
 	}}
-	l.plan.fit(l.bay.Layout)
 	text, err := where.tables(at)
 	if err != nil {
 		return err
@@ -289,6 +289,7 @@ func (s *Session) switchOn(l *live) error {
 		binary.LittleEndian.PutUint64(b[ring.ControlRemaining:], uint64(pl.spec.Limit))
 		binary.LittleEndian.PutUint64(b[ring.ControlTokens:], uint64(pl.spec.Rate))
 		binary.LittleEndian.PutUint64(b[ring.ControlSeen:], uint64(pl.spec.Seen))
+		binary.LittleEndian.PutUint64(b[ring.ControlStages:], uint64(stagesAllowed(s.opt.Budget, len(l.plan.probes), Totals{})))
 		if err := s.proc.WriteAt(b, l.bay.Control()+uint64(ring.Control(i))); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -24,6 +25,11 @@ type Totals struct {
 	Cycles     float64 // nanoseconds of the sampled passes
 	Samples    uint64
 	Traps      uint64
+
+	Filtered    uint64  // of a time: calls that the condition on their duration left out
+	Told        uint64  // snapshots of its calls that were told,
+	Staged      uint64  // that were taken,
+	StageCycles float64 // and the nanoseconds that it took
 }
 
 // Hits is every pass whose condition held.
@@ -36,7 +42,7 @@ func (t Totals) Cost() float64 {
 		cost = t.Cycles / float64(t.Samples)
 	}
 	if n := t.passes(); n > 0 {
-		cost += trapCost * float64(t.Traps) / float64(n)
+		cost += (trapCost*float64(t.Traps) + t.StageCycles) / float64(n)
 	}
 	return cost
 }
@@ -57,6 +63,7 @@ type life struct {
 	level     int           // of a time: how seldom its calls are timed, by samples
 	mean      float64       // nanoseconds a pass, lately
 	full      float64       // likewise before it was sampled
+	staged    uint64        // snapshots of calls, when more were allowed last
 }
 
 // tells tells whether the probe says from time to time what it has.
@@ -98,6 +105,7 @@ const (
 	doThrottle                   // suppress every hit, or stop doing so
 	doCount                      // report the running count
 	doSample                     // time only some calls from now on
+	doAllow                      // let so many snapshots of calls be taken
 )
 
 // add takes a probe in; it lives from now on.
@@ -133,12 +141,12 @@ func (m *machine) tick(now time.Time, totals []Totals) []effect {
 func (m *machine) one(i int, l *life, now time.Time, t Totals) []effect {
 	var out []effect
 	switch {
-	case l.spec.Limit > 0 && max(t.Emitted, t.Taken) >= uint64(l.spec.Limit):
+	case l.spec.Limit > 0 && l.taken(t) >= uint64(l.spec.Limit):
 		return m.end(i, probe.EndLimit)
 	case l.spec.For > 0 && now.Sub(l.started) >= l.spec.For:
 		return m.end(i, probe.EndExpired)
 	}
-	if l.spec.Kind.Records() && l.spec.Rate > 0 && now.Sub(l.refilled) >= second {
+	if (l.spec.Kind.Records() || l.spec.Calls) && l.spec.Rate > 0 && now.Sub(l.refilled) >= second {
 		l.refilled = l.refilled.Add(now.Sub(l.refilled).Truncate(second))
 		out = append(out, effect{what: doRefill, probe: i, tokens: l.spec.Rate})
 	}
@@ -146,8 +154,36 @@ func (m *machine) one(i int, l *life, now time.Time, t Totals) []effect {
 		l.counted = l.counted.Add(now.Sub(l.counted).Truncate(period))
 		out = append(out, effect{what: doCount, probe: i})
 	}
+	if l.spec.Calls && t.Staged != l.staged {
+		l.staged = t.Staged
+		out = append(out, effect{what: doAllow, probe: i, tokens: stagesAllowed(m.budget, len(m.lives), t)})
+	}
 	return out
 }
+
+// taken is how much of its limit a probe has used.
+func (l *life) taken(t Totals) uint64 {
+	if l.spec.Calls {
+		return t.Told
+	}
+	return max(t.Emitted, t.Taken)
+}
+
+// stagesAllowed is how many snapshots of calls one of so many probes may take between
+// two looks of the tool: half of what the budget gives a probe. Before any was taken
+// one is thought to cost firstStage, in nanoseconds.
+func stagesAllowed(budget float64, probes int, t Totals) int64 {
+	if budget <= 0 {
+		return math.MaxInt64 / 2
+	}
+	cost := float64(firstStage)
+	if t.Staged > 0 {
+		cost = max(t.StageCycles/float64(t.Staged), firstStage/10)
+	}
+	return max(1, int64(budget/2/float64(probes)*float64(pollEvery)/cost))
+}
+
+const firstStage = 5000
 
 // end takes one probe out.
 func (m *machine) end(i int, why probe.Reason) []effect {
@@ -266,8 +302,9 @@ func (m *machine) shares(elapsed time.Duration, totals []Totals) ([]float64, flo
 			l.mean = took / float64(n)
 		}
 		if l.level > 0 { // the sampled passes are not the timed ones
-			took += l.full * float64(totals[i].Emitted-l.past.Emitted)
+			took += l.full * float64(totals[i].Emitted+totals[i].Filtered-l.past.Emitted-l.past.Filtered)
 		}
+		took += totals[i].StageCycles - l.past.StageCycles
 		shares[i] = took / float64(elapsed)
 		l.past = totals[i]
 		if !l.ended {

@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/binary"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/sidelight-dev/sidelight/internal/probe"
@@ -11,7 +12,10 @@ import (
 
 // underway is a call that began and did not end, as the table of pairs has it.
 type underway struct {
-	word  uint64 // where its key is
+	word  uint64 // where its key is,
+	key   uint64 // and the key
+	entry uint64
+	stage int32 // see ring.PairStage; of probes that stage
 	probe int
 	goid  uint64
 	depth uint64
@@ -24,17 +28,18 @@ func (s *sums) opens() []underway {
 		return nil
 	}
 	for w := range uint64(ring.PairBuckets * ring.PairWays) {
-		key := s.word(s.region.Pairs + 8*w)
-		if key == 0 {
+		word := s.word(s.region.Pairs + 8*w)
+		if word == 0 {
 			continue
 		}
-		key &^= ring.PairOlder
+		key := word &^ ring.PairOlder
 		i := int(key&(1<<ring.PairProbeLen-1)) - 1
 		if i < 0 || i >= len(s.plan.probes) {
 			continue
 		}
 		entry := s.region.Pairs + ring.PairKeys + w*ring.PairEntry
-		out = append(out, underway{word: s.region.Pairs + 8*w, probe: i, goid: key >> ring.PairProbeLen, depth: s.word(entry + ring.PairDepth)})
+		out = append(out, underway{word: s.region.Pairs + 8*w, key: word, entry: entry, probe: i, goid: key >> ring.PairProbeLen,
+			depth: s.word(entry + ring.PairDepth), stage: int32(s.word(entry + ring.PairStage))})
 	}
 	return out
 }
@@ -108,7 +113,14 @@ func (s *sums) frames(i int) bool { return s.plan.probes[i].program.Aggregate.Fr
 
 // drop takes a call out whose goroutine does not touch it any more.
 func (s *sums) drop(o underway) {
-	binary.LittleEndian.PutUint64(s.mem[o.word:], 0)
+	// Its snapshot may have been taken since it was listed, and its word given up.
+	stage := int32(s.word(o.entry + ring.PairStage))
+	if !atomic.CompareAndSwapUint64(s.pointer(o.word), o.key, 0) {
+		return
+	}
+	if s.stages(o.probe) {
+		s.unstage(stage)
+	}
 	if s.frames(o.probe) {
 		s.gone[o.probe].Panicked++
 	} else {

@@ -93,6 +93,7 @@ func (w *watch) hits() {
 		}
 		w.s.out.put(event)
 	}
+	w.calls()
 	w.spans(before)
 }
 
@@ -105,6 +106,10 @@ func (w *watch) totals() []Totals {
 		t.Cycles = w.s.clock.Nanoseconds(t.Cycles)
 		if w.l.plan.probes[i].spec.Kind == probe.Time {
 			t.Cycles *= 2 // of the beginning and of the end
+			if w.l.sums != nil {
+				w.l.sums.staging(i, t)
+				t.StageCycles = w.s.clock.Nanoseconds(t.StageCycles)
+			}
 		}
 		for k, site := range w.l.sites {
 			if site.w.uses(i) > 0 && k < len(w.traps) {
@@ -178,6 +183,8 @@ func (w *watch) carryOut(effects []effect) {
 		case doSample:
 			w.control(e.probe, ring.ControlThrottle, []byte{byte(e.tokens)})
 			w.s.opt.Log.Debug("the probes' budget", "probe", w.l.plan.probes[e.probe].spec.ID, "sampled", e.tokens)
+		case doAllow:
+			w.control(e.probe, ring.ControlStages, binary.LittleEndian.AppendUint64(nil, uint64(e.tokens)))
 		case doCount:
 			w.say(e.probe, w.l.reader.totals(), false)
 		}
@@ -209,6 +216,9 @@ func (w *watch) end(ended []int, why []probe.Reason) {
 	}
 	w.s.clock.Sync()
 	w.hits()
+	if w.l.sums != nil {
+		w.l.sums.leave(ended)
+	}
 	w.spans(math.MaxUint64)
 	if !w.l.machine.alive() {
 		w.tracing.leave(func(uint64) bool { return false })

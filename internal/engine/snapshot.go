@@ -45,6 +45,20 @@ func (p *plan) fit(l ring.Layout) {
 	})
 }
 
+// stage is the size of the largest snapshot of the beginning of a call; 0: none is
+// taken.
+func (pl *planned) stage() (most int) {
+	if !pl.spec.Calls || pl.program.Image == nil {
+		return 0
+	}
+	for i := range pl.program.Sites {
+		if s := &pl.program.Sites[i]; s.Role == program.RoleStart {
+			most = max(most, jit.StageBytes(pl.program.Image, s))
+		}
+	}
+	return most
+}
+
 // tables makes the tables by which bodies of snapshots follow references, to be
 // placed from address at on, and notes where each lies.
 func (p *place) tables(at uint64) ([]byte, error) {

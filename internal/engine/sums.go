@@ -24,6 +24,7 @@ type sums struct {
 	open    []uint64      // calls under way, by probe,
 	counted time.Time     // when they were counted
 	gone    []probe.Calls // by probe: those that were found to be gone from outside
+	broken  []uint64      // by probe: snapshots of calls that made no sense
 }
 
 // lately is when a P was last seen to have added anything.
@@ -41,7 +42,7 @@ type rowSums struct {
 
 func newSums(mem []byte, region *ring.Aggregates, p *plan) *sums {
 	s := &sums{mem: mem, region: region, plan: p, last: make([][]lately, len(p.probes)), rows: make([]map[uint64]*rowSums, len(p.probes)),
-		gone: make([]probe.Calls, len(p.probes))}
+		gone: make([]probe.Calls, len(p.probes)), broken: make([]uint64, len(p.probes))}
 	for i := range s.last {
 		s.last[i] = make([]lately, region.Ps)
 		s.rows[i] = map[uint64]*rowSums{}
@@ -58,7 +59,7 @@ func (p *plan) needs() []ring.Need {
 			continue
 		}
 		a := pl.program.Aggregate
-		needs[i] = ring.Need{Hist: a.Hist, Signed: a.Hist && !a.Pair && a.Number != program.U64, By: a.By != nil, Pair: a.Pair}
+		needs[i] = ring.Need{Hist: a.Hist, Signed: a.Hist && !a.Pair && a.Number != program.U64, By: a.By != nil, Pair: a.Pair, Stage: pl.stage()}
 		any = true
 	}
 	if !any {

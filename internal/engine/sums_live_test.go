@@ -24,6 +24,7 @@ type truth struct {
 	By                                                      map[string]uint64
 	Sums                                                    map[string]int64
 	FloatSum                                                float64
+	Took                                                    map[int]int64
 }
 
 const callsSource = "testdata/calls/main.go"

@@ -34,6 +34,9 @@ func (p *planner) timed(index int, spec probe.Spec) (*planned, error) {
 		return pl, err
 	}
 	pl.issues = append(pl.issues, from.Issues...)
+	if spec.Calls && !p.build.HasDebug() {
+		pl.issue(probe.IssueNoDebug, p.build.Missing())
+	}
 	if p.blocked(pl, from); len(from.Sites) == 0 {
 		return pl, nil
 	}

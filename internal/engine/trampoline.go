@@ -94,9 +94,12 @@ func (p *place) body(t *trampoline, pt point) error {
 	env := p.env
 	env.Probe, env.Site = pt.probe, pt.site
 	env.Log = pl.program.Log
-	env.Limited = env.Log && pl.spec.Limit > 0 && pl.program.Sites[pt.site].Role != program.RoleStart
-	env.Rated = env.Log && pl.spec.Rate > 0
-	env.Image, env.Tables = pl.program.Image, p.tablesAt[pl.program.Image]
+	role := pl.program.Sites[pt.site].Role
+	env.Limited = pl.spec.Limit > 0 && (env.Log && role != program.RoleStart || pl.spec.Calls)
+	env.Rated = pl.spec.Rate > 0 && (env.Log || pl.spec.Calls)
+	if env.Log || role == program.RoleStart { // calls are taken where they begin
+		env.Image, env.Tables = pl.program.Image, p.tablesAt[pl.program.Image]
+	}
 	env.Agg = p.aggregation(pl)
 	env.After, env.Every = pl.spec.After, pl.spec.Every
 	env.Chosen = env.Log && (env.After > 0 || env.Every > 1)

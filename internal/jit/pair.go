@@ -144,26 +144,18 @@ func (g *gen) readClock() {
 // bits of the number of passes of which one value is chosen. Beginnings and ends
 // alternate, so that the lowest bit chooses nothing.
 func (g *gen) sample() {
-	g.thin(ring.ControlThrottle, func() {
-		g.a.OpMemImm(amd64.ADD, g.count(ring.CounterSuppressed), 1, 8)
-		g.a.Jmp(g.agg.end)
-	})
-}
-
-// thin goes on if this pass is one of those that the bits in a control word choose;
-// else the code of out does.
-func (g *gen) thin(word int, out func()) {
 	a := g.a
 	on := a.NewLabel()
-	a.OpMemImm(amd64.CMP, g.env.control(word), 0, 1)
+	a.OpMemImm(amd64.CMP, g.env.control(ring.ControlThrottle), 0, 1)
 	a.Jcc(amd64.CondNE, g.coldLabel(func() {
 		x, _, _ := g.others()
-		a.Load(amd64.RAX, g.env.control(word), 1)
+		a.Load(amd64.RAX, g.env.control(ring.ControlThrottle), 1)
 		a.Load(x, g.count(ring.CounterTick), 1)
 		a.Op(amd64.AND, amd64.RAX, x, 4)
 		a.OpImm(amd64.CMP, amd64.RAX, 2, 4)
 		a.Jcc(amd64.CondE, on)
-		out()
+		a.OpMemImm(amd64.ADD, g.count(ring.CounterSuppressed), 1, 8)
+		a.Jmp(g.agg.end)
 	}))
 	a.Bind(on)
 }

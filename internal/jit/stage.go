@@ -53,7 +53,8 @@ func (g *gen) stage(p *pairing) {
 	a.Bind(none)
 }
 
-// mayStage goes on at none where the rate, the limit or the budget leave no snapshot.
+// mayStage goes on at none where the rate, the limit or the budget leave no snapshot:
+// the tool hands out as many as the budget allows (ControlStages), now and then.
 func (g *gen) mayStage(p *pairing, none amd64.Label) {
 	a, env := g.a, g.env
 	notNow := g.coldLabel(func() {
@@ -63,13 +64,14 @@ func (g *gen) mayStage(p *pairing, none amd64.Label) {
 	for _, x := range []struct {
 		on   bool
 		word int
-	}{{env.Rated, ring.ControlTokens}, {env.Limited, ring.ControlRemaining}} {
+	}{{env.Rated, ring.ControlTokens}, {env.Limited, ring.ControlRemaining}, {true, ring.ControlStages}} {
 		if x.on {
 			a.OpMemImm(amd64.CMP, env.control(x.word), 0, 8)
 			a.Jcc(amd64.CondLE, notNow)
 		}
 	}
-	g.thin(ring.ControlStages, func() { a.Jmp(none) })
+	a.LockDec(env.control(ring.ControlStages), 8)
+	a.Jcc(amd64.CondS, notNow)
 }
 
 // stateOf is the state of the snapshot whose number, plus one, is in r. k is lost.

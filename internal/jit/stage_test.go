@@ -174,11 +174,8 @@ func followStages(t *testing.T, seed int64) *stages {
 		tokens, remaining := uint64(rnd.Intn(4)), uint64(rnd.Intn(4))
 		r.put(control+ring.ControlTokens, tokens)
 		r.put(control+ring.ControlRemaining, remaining)
-		over := rnd.Intn(16) == 0 // the budget: no pass is chosen
-		r.mem[control+ring.ControlStages] = 0
-		if over {
-			r.mem[control+ring.ControlStages] = 1
-		}
+		allowed := uint64(rnd.Intn(16)) // by the budget
+		r.put(control+ring.ControlStages, allowed)
 		r.reset(1, 0)
 		live := w.live()
 		r.place(s, live)
@@ -191,8 +188,8 @@ func followStages(t *testing.T, seed int64) *stages {
 				break
 			}
 			m.pop(goid, func(d uint64) bool { return d >= depth })
-			c := &staged{depth: depth, notNow: spent}
-			if !spent && !over && m.used() < places {
+			c := &staged{depth: depth, notNow: spent || allowed == 0}
+			if !c.notNow && m.used() < places {
 				c.rec = plainImage(s, oracle.Record(s, r.env.Probe, r.env.Site, 0))
 				m.taken++
 			}

@@ -9,7 +9,8 @@
 //
 // What was copied at the hit is exact: registers and variables at the site, and
 // the stack. Registers of calling functions are gone, and nobody followed their
-// pointers at the hit: those are read afterwards, and marked.
+// pointers at the hit: those are read afterwards, and marked. Of a moment that was
+// long ago nothing is.
 package moment
 
 import (
@@ -43,6 +44,7 @@ type Hit struct {
 	Site    *program.Site
 	Bounds  probe.Bounds
 	Image   *image.Image
+	Past    bool                                  // the moment was long ago: nothing is read that may be another thing by now
 	Slot    func(i int) (data []byte, why string) // the fixed part of a slot
 }
 
@@ -62,7 +64,7 @@ func (r *Reader) config(h Hit) value.Config {
 	base := r.slide + r.b.TypesBase()
 	listed := r.listedOf(h.Program.Image)
 	cfg := value.Config{
-		Image: h.Image, Bounds: h.Bounds, Late: r.late,
+		Image: h.Image, Bounds: h.Bounds, Late: r.late, Past: h.Past,
 		Type: func(rtype uint64) *program.Type {
 			if rtype <= base {
 				return nil

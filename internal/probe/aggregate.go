@@ -130,6 +130,16 @@ type Measured struct {
 	Dist     Distribution
 	By       *Rows  // nil: not by key
 	Calls    *Calls // of a time
+
+	Snapshots *Snapshots // of a time with snapshots
+}
+
+// Snapshots is what became of the snapshots of the calls for which the condition
+// held, all of them together.
+type Snapshots struct {
+	Taken      uint64
+	Suppressed uint64 // there is none: by rate, limit or budget
+	Dropped    uint64 // there is none: there was no room, or what was taken made no sense
 }
 
 // Calls is what became of the calls that a time saw.

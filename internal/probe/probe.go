@@ -29,6 +29,9 @@ const (
 // may be limited in rate.
 func (k Kind) Records() bool { return k == Log || k == Snapshot || k == Trace }
 
+// Snapshots tells whether a probe takes snapshots: of a place, or of calls.
+func (s Spec) Snapshots() bool { return s.Kind == Snapshot || s.Kind == Time && s.Calls }
+
 // Defaults of the limits that keep a probe from living or shouting for ever.
 const (
 	DefaultFor  = time.Hour
@@ -44,12 +47,13 @@ type Spec struct {
 	If      string        // condition; empty: always
 	For     time.Duration // life; the removal comes with it
 	Limit   int64         // hits after which the probe is removed; 0: none
-	Rate    int64         // hits emitted a second; 0: no limit; logs and snapshots only
+	Rate    int64         // hits emitted a second; 0: no limit; logs and snapshots only, those of calls as well
 	After   int64         // hits that are passed over before the first one is emitted; logs and snapshots only
 	Every   int64         // of those that follow, every so manyth is emitted; 0: each
 	Seen    int64         // hits that count as passed already, of an earlier installation
 	Watch   []string      // expressions of a snapshot
 	Bounds  Bounds        // of a snapshot
+	Calls   bool          // of a time: snapshots of the beginnings of its calls, told at their ends; Limit and Rate are theirs
 	Value   string        // the number of a measure
 	By      string        // of an aggregate: what tells its rows apart; empty: one row
 	Own     bool          // of a time: the function's own code only, no inlined copies

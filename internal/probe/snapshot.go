@@ -36,7 +36,8 @@ func (b Bounds) WithDefaults() Bounds {
 	return b
 }
 
-// Moment is one moment of a running process: an emitted hit of a snapshot.
+// Moment is one moment of a running process: an emitted hit of a snapshot, or the
+// beginning of a call that a time asked for.
 type Moment struct {
 	Probe     string
 	Location  string
@@ -56,6 +57,9 @@ type Moment struct {
 	Trace   *TraceID      // the OpenTelemetry span that a context in scope carries
 	Cuts    []string      // what was cut from the whole, and which bound did it
 	Took    time.Duration // in the target, the copying of this moment
+
+	Duration time.Duration // of the call, or way, that began at this moment; meaningful if Call
+	Call     bool          // the snapshot is one of a time
 }
 
 // Frame is one function on the stack, the innermost first; a function that the

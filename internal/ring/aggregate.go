@@ -80,8 +80,8 @@ const (
 	// Of a probe that stages snapshots (see Stage…): calls whose condition held
 	// until the end.
 	PairPublished = 200 // with a snapshot,
-	PairHeld      = 208 // without one, because of its limit or its rate,
-	PairUnstaged  = 216 // and because none had been staged: no room, or over the budget
+	PairHeld      = 208 // without one, because of its limit, its rate or the budget,
+	PairUnstaged  = 216 // and because there was no room for it
 	StageCount    = 224 // snapshots that were staged,
 	StageCycles   = 232 // and the cycles that it took
 )
@@ -233,8 +233,8 @@ const (
 	StageDuration = 0 // f64: of the call, in nanoseconds
 	StageRecord   = 64
 
-	// StageNotNow is the PairStage of a call whose snapshot the rate, or the limit,
-	// left out.
+	// StageNotNow is the PairStage of a call whose snapshot the rate, the limit or the
+	// budget left out.
 	StageNotNow = -1 << 31
 
 	// StagesMax bounds the snapshots of a session, and stagesBytes their memory.

@@ -88,15 +88,15 @@ const (
 )
 
 // Control is the block of words of one probe in the control region, written by
-// the tool, and (Remaining, Tokens, Seen) counted by the probe with locked adds.
+// the tool, and (Remaining, Tokens, Seen, Stages) counted by the probe with locked adds.
 const (
 	ControlSize      = 64
 	ControlState     = 0  // byte: 0 off, 1 on
 	ControlThrottle  = 1  // byte: not 0: every hit is suppressed
-	ControlStages    = 2  // byte: not 0: of a time, most calls get no snapshot (bits as in jit's sample)
 	ControlRemaining = 8  // int64: hits left to the limit of a log
 	ControlTokens    = 16 // int64: hits left in this second of a log's rate
 	ControlSeen      = 24 // int64: hits so far, where only some of them are meant
+	ControlStages    = 32 // int64: snapshots of calls that may be taken, until the tool allows more
 	ControlArea      = 64 << 10
 	ProbesMax        = ControlArea / ControlSize / 2
 	TrapCountOff     = ControlArea / 2 // 8-byte counters of traps, one a window, in the second half

@@ -50,6 +50,8 @@ type momentLine struct {
 	Trace     *traceLine    `json:"trace,omitempty"`
 	Cuts      []text        `json:"cuts,omitzero"`
 	Took      int64         `json:"took,omitempty"`
+	Call      bool          `json:"call,omitempty"`
+	Duration  int64         `json:"duration,omitempty"`
 }
 
 type frameLine struct {
@@ -144,7 +146,7 @@ func each[A, B any](in []A, turn func(A) B) []B {
 func fromMoment(m *probe.Moment) momentLine {
 	l := momentLine{Probe: text(m.Probe), Location: text(m.Location), Seq: m.Seq, Time: m.Time.Round(0).UTC(),
 		PID: m.PID, Build: text(m.Build), Target: text(m.Target), Goroutine: m.Goroutine,
-		Function: text(m.Function), File: text(m.File), Line: m.Line, Took: int64(m.Took),
+		Function: text(m.Function), File: text(m.File), Line: m.Line, Took: int64(m.Took), Call: m.Call, Duration: int64(m.Duration),
 		Watches: each(m.Watches, fromNamed),
 		Cuts:    each(m.Cuts, func(s string) text { return text(s) }),
 		Frames: each(m.Frames, func(f probe.Frame) frameLine {
@@ -182,7 +184,7 @@ func (l *momentLine) moment() (*probe.Moment, error) {
 	var d decoder
 	m := &probe.Moment{Probe: string(l.Probe), Location: string(l.Location), Seq: l.Seq, Time: l.Time.Local(),
 		PID: l.PID, Build: string(l.Build), Target: string(l.Target), Goroutine: l.Goroutine,
-		Function: string(l.Function), File: string(l.File), Line: l.Line, Took: time.Duration(l.Took),
+		Function: string(l.Function), File: string(l.File), Line: l.Line, Took: time.Duration(l.Took), Call: l.Call, Duration: time.Duration(l.Duration),
 		Watches: each(l.Watches, d.named),
 		Cuts:    each(l.Cuts, func(t text) string { return string(t) }),
 		Frames: each(l.Frames, func(f frameLine) probe.Frame {

@@ -25,6 +25,7 @@ type measureObject struct {
 	Unit       string `json:"unit,omitempty"`
 	distributionPart
 	Calls      *callsObject `json:"calls,omitempty"`
+	Snapshots  *snapshots   `json:"snapshots,omitempty"`
 	ByExpr     string       `json:"by_expression,omitempty"`
 	By         []rowObject  `json:"by,omitempty"`
 	Other      *uint64      `json:"other,omitempty"`
@@ -71,6 +72,12 @@ type callsObject struct {
 	Untimed   uint64 `json:"untimed"`
 	Filtered  uint64 `json:"filtered"`
 	Backwards uint64 `json:"clock_backwards"`
+}
+
+type snapshots struct {
+	Taken      uint64 `json:"taken"`
+	Suppressed uint64 `json:"suppressed"`
+	Dropped    uint64 `json:"dropped"`
 }
 
 // number is a number in JSON: exact, null where there is none, a text for an
@@ -122,6 +129,10 @@ func measured(e *probe.Measured) measureObject {
 	if e.Calls != nil {
 		c := callsObject(*e.Calls)
 		o.Calls = &c
+	}
+	if e.Snapshots != nil {
+		s := snapshots(*e.Snapshots)
+		o.Snapshots = &s
 	}
 	if e.By != nil {
 		o.ByExpr, o.By = e.By.Expr, rowObjects(e.By)

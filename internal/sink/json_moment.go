@@ -22,6 +22,7 @@ type momentObject struct {
 	Created   *created     `json:"created,omitempty"`
 	Trace     *traceObject `json:"trace,omitempty"`
 	Took      int64        `json:"took_ns"`
+	Duration  *int64       `json:"duration_ns,omitempty"`
 	Cuts      []string     `json:"cuts,omitempty"`
 	Watches   nodes        `json:"watches,omitempty"`
 	Frames    []frame      `json:"frames"`
@@ -54,6 +55,10 @@ func moment(m *probe.Moment) momentObject {
 		PID: m.PID, Target: m.Target, Build: m.Build, Goroutine: m.Goroutine, Function: m.Function,
 		File: m.File, Line: m.Line, Took: m.Took.Nanoseconds(), Cuts: m.Cuts, Watches: m.Watches,
 		Frames: make([]frame, len(m.Frames))}
+	if m.Call {
+		ns := m.Duration.Nanoseconds()
+		o.Duration = &ns
+	}
 	if c := m.Created; c != nil {
 		o.Created = &created{c.Goroutine, c.Function, c.File, c.Line}
 	}

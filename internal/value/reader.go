@@ -37,6 +37,7 @@ type Config struct {
 	Closure  func(pc uint64) []program.Field   // what a closure with that code captured: offsets in the closure, "&" before the name of what it shares
 	Fixed    func(addr uint64, n int64) []byte // memory that cannot change: read-only data of the build; nil: it is none
 	Late     func(addr uint64, n int64) []byte // memory as it is now; nil: it cannot be read
+	Past     bool                              // the moment was long ago: what lies at an address now may be another thing, and is not read
 	Global   func(name string) (uint64, bool)  // address of a package variable
 	ItabType int64                             // offset of the type in runtime.itab
 }
@@ -99,7 +100,8 @@ const (
 // Value reads a variable of type t.
 func (r *Reader) Value(t *program.Type, p Place, policy Policy) probe.Value {
 	r.seen = map[thing]bool{}
-	r.late, r.outer = policy == Outer, policy == Outer
+	r.outer = policy == Outer
+	r.late = r.outer && !r.cfg.Past
 	r.from, r.nest, r.hops, r.here = p, 0, 0, maxHere
 	return r.value(t, p)
 }
@@ -169,6 +171,9 @@ func (p Place) known(n int64) ([]byte, bool, string) {
 	}
 	return p.Bytes[:n], false, ""
 }
+
+// lately tells whether what was not copied may be read after the hit.
+func (r *Reader) lately() bool { return r.cfg.Late != nil && !r.cfg.Past }
 
 func (r *Reader) fixed(addr uint64, n int64) []byte {
 	if r.cfg.Fixed == nil || n > maxString {

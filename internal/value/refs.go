@@ -92,7 +92,7 @@ func (r *Reader) iface(t *program.Type, p Place) probe.Value {
 	v.Type = dyn.Name
 	saved := r.late
 	if r.cfg.Listed != nil && !r.cfg.Listed(rtype) {
-		r.late = r.cfg.Late != nil
+		r.late = r.lately()
 	}
 	e := r.dynamic(dyn, p.plus(8))
 	r.late = saved
@@ -196,7 +196,7 @@ func (r *Reader) function(t *program.Type, p Place) probe.Value {
 	r.seen[key] = true
 	late := r.late
 	if r.cfg.Listed != nil && !r.cfg.Listed(pc) { // only its first word was copied
-		r.late = r.cfg.Late != nil
+		r.late = r.lately()
 	}
 	v.Fields = r.captured(at, r.cfg.Closure(pc))
 	r.late = late

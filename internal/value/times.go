@@ -55,7 +55,9 @@ func (r *Reader) time(t *program.Type, p Place) (probe.Value, bool) {
 // is of the hit all the same.
 func (r *Reader) locate(v *probe.Value, at time.Time, t *program.Type, from Place, loc uint64) {
 	from0, late0 := r.from, r.late
-	r.from, r.late = from, r.cfg.Late != nil
+	local, known := r.local()
+	known = known && local == loc
+	r.from, r.late = from, r.cfg.Late != nil && (known || !r.cfg.Past)
 	defer func() { r.from, r.late = from0, late0 }()
 	p := Place{Addr: loc}
 	_, np, ok := part(t, p, "name")
@@ -63,8 +65,7 @@ func (r *Reader) locate(v *probe.Value, at time.Time, t *program.Type, from Plac
 		return
 	}
 	name := r.text(np)
-	local, known := r.local()
-	if known = known && local == loc; known {
+	if known {
 		name.Late = false
 	}
 	if name.Shape != probe.String || name.Truncated {

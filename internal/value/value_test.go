@@ -190,6 +190,12 @@ func TestLate(t *testing.T) {
 	if v.Late || len(v.Elems) != 1 || !v.Elems[0].Late || !v.Elems[0].Fields[0].Value.Late || v.String() != "&{V:7 Next:nil} (late)" {
 		t.Errorf("%s: %+v", v, v)
 	}
+	calls, cfg.Past = 0, true // what is there now may be another thing
+	v = New(cfg).Value(tPtr, Place{Addr: 0x10000}, Outer)
+	if calls != 0 || len(v.Elems) != 0 || v.Cut == "" {
+		t.Errorf("read long after the hit: %s: %+v", v, v)
+	}
+	cfg.Past = false
 	// A dynamic type that the snapshot did not expect was copied without what
 	// it points to.
 	boxed := imageOf(t, ring.CutUnknown, at(0x500010, 0x20000))

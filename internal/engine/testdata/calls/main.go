@@ -35,6 +35,130 @@ type truth struct {
 	Running   uint64             `json:"running"`
 	Durations []int64            `json:"durations"`
 	Means     map[string]float64 `json:"means"`
+	Took      map[int]int64      `json:"took"` // by job
+}
+
+// job is what handle changes while it works on it.
+type job struct {
+	ID    int
+	Name  string
+	Parts []int
+	Tags  map[string]int
+	Next  *job
+}
+
+func newJob(id int) *job {
+	return &job{ID: id, Name: fmt.Sprintf("job-%d", id), Parts: []int{id, id + 1}, Tags: map[string]int{"id": id},
+		Next: &job{ID: -id, Name: fmt.Sprintf("next-%d", id)}}
+}
+
+// handle spoils all that it was given, takes so long, and ends as it is told.
+//
+//go:noinline
+func handle(j *job, label string, d time.Duration, how string) (took time.Duration) {
+	began := time.Now()
+	name := j.Name
+	*j.Next = job{Name: "spoilt"}
+	j.Next, j.ID, j.Name, j.Tags["id"] = nil, -1, "spoilt", -1
+	for i := range j.Parts {
+		j.Parts[i] = -1
+	}
+	label = "spoilt " + label
+	sink.Add(int64(len(name) + len(label)))
+	switch how {
+	case "wait":
+		time.Sleep(d)
+	case "collect":
+		runtime.GC()
+		spin(d)
+	case "grow":
+		deep[3] += grow(60)
+		spin(d)
+	case "panic":
+		spin(d)
+		panic("handle")
+	case "goexit":
+		spin(d)
+		runtime.Goexit()
+	default:
+		spin(d)
+	}
+	return time.Since(began)
+}
+
+// nested is a handle within a handle: each has a job of its own.
+//
+//go:noinline
+func nested(j *job, depth int, d time.Duration) (took time.Duration) {
+	began := time.Now()
+	if j.ID = -j.ID; depth > 0 {
+		nested(newJob(-j.ID+1), depth-1, d)
+	}
+	spin(d)
+	return time.Since(began)
+}
+
+const slow = 12 * time.Millisecond
+
+// jobs handles n jobs, of which some are slow.
+func jobs(n int) *truth {
+	t := &truth{Took: map[int]int64{}}
+	for i := range n {
+		id, d, how := i+1, 10*time.Microsecond, []string{"", "collect", "grow"}[i%3]
+		if i%10 == 3 {
+			d = slow
+		}
+		done := make(chan time.Duration)
+		j := newJob(id)
+		go func() { done <- handle(j, fmt.Sprintf("label-%d", id), d, how) }()
+		t.Took[id] = int64(<-done)
+		t.Returned++
+	}
+	return t
+}
+
+// lost handles n jobs whose calls do not return.
+func lostJobs(n int) *truth {
+	t := &truth{}
+	for i := range n {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			defer func() { _ = recover() }()
+			handle(newJob(i), "label", 0, []string{"panic", "goexit"}[i%2])
+		}()
+		<-done
+	}
+	t.Panicked, t.Goexited = uint64(n-n/2), uint64(n/2)
+	return t
+}
+
+// crowd lets n jobs wait at once.
+func crowd(n int) *truth {
+	t := &truth{Took: map[int]int64{}}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			took := handle(newJob(i+1), fmt.Sprintf("label-%d", i+1), 30*time.Millisecond, "wait")
+			mu.Lock()
+			defer mu.Unlock()
+			t.Took[i+1] = int64(took)
+			t.Returned++
+		}()
+	}
+	wg.Wait()
+	return t
+}
+
+// nests runs n nested jobs.
+func nests(n int) *truth {
+	for i := range n {
+		nested(newJob(100*(i+1)), 4, time.Millisecond)
+	}
+	return &truth{Returned: 5 * uint64(n)}
 }
 
 var sink atomic.Int64
@@ -366,7 +490,8 @@ func nevers(n int) *truth {
 
 func main() {
 	scenarios := map[string]func(int) *truth{"numbers": numbers, "keys": keys, "times": times, "recovering": recovering,
-		"many": many, "left": left, "died": died, "inlines": inlines, "ways": ways, "results": results, "fast": fast, "nevers": nevers}
+		"many": many, "left": left, "died": died, "inlines": inlines, "ways": ways, "results": results, "fast": fast, "nevers": nevers,
+		"jobs": jobs, "lostJobs": lostJobs, "crowd": crowd, "nests": nests}
 	fmt.Println("ready")
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
