@@ -195,6 +195,10 @@ func (l *refLister) iface(t *program.Type, off int64, free bool) {
 const itabType = 8
 
 func (l *refLister) structure(t *program.Type, off int64, nesting int) {
+	if elem, at := program.AtomicPointer(t); elem != nil {
+		l.pointer(elem, off+at, false)
+		return
+	}
 	context := strings.HasPrefix(t.Name, "context.")
 	for _, f := range t.Fields {
 		switch {

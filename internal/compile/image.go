@@ -14,7 +14,8 @@ import (
 // Bounds of what a snapshot copies besides those that a person may set.
 const (
 	maxDepth   = 1000
-	maxObject  = 4 << 10 // bytes of one object
+	maxObject  = 4 << 10 // bytes of one object, or the share below of all
+	objects    = 8       // what may be taken in all is this many times one object
 	frameBytes = 1 << 10 // bytes of stack for each frame that is wanted
 	minStack   = 4 << 10
 	maxStack   = 32 << 10
@@ -28,7 +29,7 @@ func newImage(b probe.Bounds, g int64) *program.Image {
 	stack := min(max(int64(b.Frames)*frameBytes, minStack), maxStack)
 	return &program.Image{
 		Stack: stack, G: g,
-		Depth: b.Depth, Objects: b.MaxItems, Object: min(maxObject, b.MaxBytes),
+		Depth: b.Depth, Objects: b.MaxItems, Object: max(min(maxObject, b.MaxBytes), b.MaxBytes/objects),
 		Bytes: rootBytes + stack + g + b.MaxBytes,
 	}
 }
@@ -51,6 +52,7 @@ func (c *compiler) image(s *site, at locate.Site, out *program.Site, d *describe
 	r := &recorder{b: c.b, limit: maxSlots}
 	im := &imager{c: c, s: s, out: out, r: r, d: d}
 	im.frame, _ = c.b.CFA(at.PC) // without it the stack's variables start from nothing
+	im.holdFrame()
 	for _, x := range c.src.watches {
 		im.watch(x)
 	}
@@ -63,6 +65,18 @@ func (c *compiler) image(s *site, at locate.Site, out *program.Site, d *describe
 		im.variable(v, at.PC)
 	}
 	out.Slots = r.slots
+}
+
+// holdFrame makes room for the whole of the function's own frame, which may be
+// larger than what is taken for each.
+func (im *imager) holdFrame() {
+	img := im.d.img
+	if im.frame.Reg != regRSP || im.frame.Offset <= img.Stack {
+		return
+	}
+	stack := min(im.frame.Offset+minStack, maxStack)
+	img.Bytes += stack - img.Stack
+	img.Stack = stack
 }
 
 // variable lists a variable and the references in it.

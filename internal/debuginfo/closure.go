@@ -12,11 +12,14 @@ import (
 // closure, whose first word is the code. Before the name of a variable that is
 // shared with the function around it stands "&", and its type is the pointer.
 // Builds of Go before 1.23 do not tell; others tell all but what the compiler
-// made for itself.
+// made for itself. A method value has captured its receiver.
 func (b *Build) Closure(entry uint64) []program.Field {
 	f := b.FuncAt(entry)
 	if f == nil || f.Entry != entry {
 		return nil
+	}
+	if method, ok := strings.CutSuffix(f.Name, methodValue); ok {
+		return b.bound(method)
 	}
 	root := b.tree(f)
 	if root == nil {
@@ -36,13 +39,49 @@ func (b *Build) Closure(entry uint64) []program.Field {
 	return out
 }
 
+// methodValue ends the name of the code that a method value leads to.
+const methodValue = "-fm"
+
+// bound is what a method value captured: no debug information tells, but it is
+// always its receiver, behind the code (cmd/compile/internal/typecheck, 1.22 to 1.26:
+// MethodValueType). The method's name has its type: pkg.T.M, or pkg.(*T).M.
+func (b *Build) bound(method string) []program.Field {
+	typ := method[:max(0, lastDot(method))]
+	if i := strings.Index(typ, ".(*"); i >= 0 && strings.HasSuffix(typ, ")") {
+		typ = "*" + typ[:i+1] + typ[i+len(".(*"):len(typ)-1]
+	}
+	t := b.TypeByName(typ)
+	if t == nil {
+		return nil
+	}
+	return []program.Field{{Name: "receiver", Type: t, Offset: 8}}
+}
+
+// lastDot is the place of the last dot outside brackets; -1 if there is none.
+func lastDot(s string) int {
+	depth := 0
+	for i := len(s) - 1; i >= 0; i-- {
+		switch s[i] {
+		case ']':
+			depth++
+		case '[':
+			depth--
+		case '.':
+			if depth == 0 {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
 // Closures are the entries of functions whose closures may have captured
 // something, those of the program's own packages first; at most most of them.
 func (b *Build) Closures(most int) []uint64 {
 	var own, others []uint64
 	for _, f := range b.Funcs() {
 		switch {
-		case !strings.Contains(f.Name, ".func") && !strings.HasSuffix(f.Name, "-fm") && !strings.Contains(f.Name, ".gowrap"):
+		case !strings.Contains(f.Name, ".func") && !strings.HasSuffix(f.Name, methodValue) && !strings.Contains(f.Name, ".gowrap"):
 		case f.Package == "main" || b.ModulePath != "" && strings.HasPrefix(f.Package, b.ModulePath):
 			own = append(own, f.Entry)
 		default:

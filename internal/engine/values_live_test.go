@@ -43,6 +43,9 @@ var wantedValues = map[string]map[string]string{
 		"a": "192.0.2.7", "ip": "192.0.2.1", "y": "2026"},
 	"everything": {"o": `&{Base:{ID:1 Name:"n"} Extra:&{Why:"because"} Qty:2 Price:3.5 Tags:["t"] Next:nil note:int(5)}`,
 		"cycle": "&{V:1 Next:&{V:2 Next:0x… (shown above)}}", "n": "1"},
+	"boxes": {"p": `&&{ID:8 Name:"y"}`, "m": "main.Square.Area-fm{receiver:{Side:4}}", "w": "main.(*Wide).Area-fm{receiver:&{A:6 B:0 C:0 D:0 E:0}}",
+		"l": "&ABC", "err": "open /x: no such file or directory"},
+	"broad": {"n": "7", "p": `&{ID:8 Name:"y"}`, "moved": `{ID:7 Name:"moved"}`},
 }
 
 var shownAbove = regexp.MustCompile(`0x[0-9a-f]+ \(shown`)

@@ -214,6 +214,17 @@ func (m *Image) Depth(addr uint64) (depth int, ok bool) {
 	return depth, ok
 }
 
+// Above tells that addr is on the goroutine's stack, farther up than was copied.
+func (m *Image) Above(addr uint64) bool {
+	const stackHi = 8 // runtime.g begins with a stack{lo, hi} (runtime/runtime2.go, Go 1.4 to 1.26)
+	if m == nil || len(m.g.data) < stackHi+8 {
+		return false
+	}
+	lo, end := m.Stack()
+	hi := binary.LittleEndian.Uint64(m.g.data[stackHi:])
+	return lo < hi && end <= addr && addr < hi
+}
+
 // Short tells that what lies at addr goes on behind the copied bytes: an object
 // of which fewer elements were copied than there are.
 func (m *Image) Short(addr uint64) bool {

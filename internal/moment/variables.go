@@ -140,7 +140,7 @@ func static(t *program.Type, b []byte) probe.Value {
 func (pl placer) bytes(at value.Place, n int64) (b []byte, why string) {
 	if at.Bytes == nil {
 		if b = pl.w.h.Image.Read(at.Addr, n); int64(len(b)) < n {
-			return nil, "not copied at the hit"
+			return nil, pl.notCopied(at.Addr)
 		}
 		return b, ""
 	}
@@ -150,6 +150,14 @@ func (pl placer) bytes(at value.Place, n int64) (b []byte, why string) {
 		}
 	}
 	return at.Bytes[:n], ""
+}
+
+// notCopied says why the image has nothing at addr.
+func (pl placer) notCopied(addr uint64) string {
+	if pl.w.h.Image.Above(addr) {
+		return value.WhyStack(pl.w.h.Bounds)
+	}
+	return value.WhyNot
 }
 
 // place is where pieces that make up size bytes are: one place in memory, or
@@ -204,7 +212,7 @@ func (pl placer) piece(p program.Piece) (b []byte, why string) {
 	img := pl.w.h.Image
 	if at, ok := pl.address(p); ok {
 		if b = img.Read(at, p.Size); int64(len(b)) < p.Size {
-			return b, "not copied at the hit"
+			return b, pl.notCopied(at)
 		}
 		return b, ""
 	}

@@ -72,6 +72,7 @@ func (n *node) value(v Value) {
 	if v.Shape == Interface && v.Declared != "" {
 		n.text("type", v.Declared)
 		n.text("dynamic", v.Type)
+		n.text("message", v.Text)
 	} else {
 		n.text("type", v.Type)
 	}

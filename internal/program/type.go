@@ -1,6 +1,9 @@
 package program
 
-import "reflect"
+import (
+	"reflect"
+	"strings"
+)
 
 // Type is a Go type of a build, as the debug information has it. Types of one
 // build are shared and may be cyclic; they are never changed after the build
@@ -25,4 +28,19 @@ type Field struct {
 	Type     *Type
 	Offset   int64
 	Embedded bool
+}
+
+// AtomicPointer is, of a type sync/atomic.Pointer[T], the type *T and where the
+// pointer lies; nil of any other. The field that holds it is an unsafe.Pointer;
+// what it points to only the first field says, a [0]*T (sync/atomic/type.go, Go
+// 1.19 to 1.26).
+func AtomicPointer(t *Type) (pointer *Type, off int64) {
+	if t == nil || !strings.HasPrefix(t.Name, "sync/atomic.Pointer[") || t.Kind != reflect.Struct || len(t.Fields) < 2 {
+		return nil, 0
+	}
+	mark, last := t.Fields[0].Type, t.Fields[len(t.Fields)-1]
+	if mark == nil || mark.Kind != reflect.Array || mark.Elem == nil || mark.Elem.Kind != reflect.Pointer || last.Name != "v" {
+		return nil, 0
+	}
+	return mark.Elem, last.Offset
 }

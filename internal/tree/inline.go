@@ -132,7 +132,9 @@ func (w *writer) value(v probe.Value, depth int) {
 		w.WriteString(address(v.Points()))
 	case probe.Interface:
 		w.WriteString(Short(v.Type) + "(")
-		if len(v.Elems) == 1 {
+		if v.Text != "" { // of an error: what it says
+			w.WriteString(probe.Escape(v.Text))
+		} else if len(v.Elems) == 1 {
 			w.value(v.Elems[0], depth+1)
 		}
 		w.WriteString(")")

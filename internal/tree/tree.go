@@ -231,6 +231,9 @@ func (n *Node) holder(v probe.Value) {
 		return
 	}
 	n.fill(inner)
+	if v.Text != "" { // what an error says; its type stands before it, what it wraps below
+		n.Text, n.Look = probe.Escape(v.Text), Plain
+	}
 	if v.Shape != probe.Pointer || inner.Shape == probe.Unreadable || inner.Shape == probe.Redacted {
 		return
 	}

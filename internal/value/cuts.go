@@ -28,8 +28,15 @@ func cuts(m *image.Image, b probe.Bounds) []cut {
 		{has(ring.CutBytes), fmt.Sprintf("more than --max-bytes %d", b.MaxBytes)},
 		{has(ring.CutCorrupt), whyLength},
 		{m != nil && m.Faults > 0, whyFault},
-		{has(ring.CutUnknown), whyUnforeseen},
 	}
+}
+
+// WhyNot is of what no bound kept from being copied: no descriptor leads there.
+const WhyNot = "not copied at the hit"
+
+// WhyStack is of what lies farther up the stack than was copied.
+func WhyStack(b probe.Bounds) string {
+	return fmt.Sprintf("farther up the stack than is copied for --frames %d", b.WithDefaults().Frames)
 }
 
 // Whole says what was cut from an image, the depth included; nothing where
@@ -44,6 +51,9 @@ func Whole(m *image.Image, b probe.Bounds) []string {
 		if c.is {
 			out = append(out, c.text)
 		}
+	}
+	if m.Cut&ring.CutUnknown != 0 {
+		out = append(out, whyUnforeseen)
 	}
 	return out
 }

@@ -7,7 +7,6 @@ import (
 	"math/big"
 	"net"
 	"net/netip"
-	"reflect"
 	"strings"
 
 	"github.com/sidelight-dev/sidelight/internal/probe"
@@ -21,6 +20,7 @@ var known map[string]func(r *Reader, t *program.Type, p Place) (probe.Value, boo
 func init() { // its functions read values, which looks here
 	known = map[string]func(r *Reader, t *program.Type, p Place) (probe.Value, bool){
 		"time.Time":           (*Reader).time,
+		"time.Location":       (*Reader).location,
 		"sync.Mutex":          (*Reader).mutex,
 		"internal/sync.Mutex": (*Reader).mutex,
 		"sync.RWMutex":        (*Reader).rwMutex,
@@ -144,21 +144,6 @@ func (r *Reader) atomic(t *program.Type, p Place) (probe.Value, bool) {
 		return v, true
 	}
 	v.Type, v.Address = t.Name, 0
-	return v, v.Shape != probe.Unreadable
-}
-
-// atomicPointer reads a sync/atomic.Pointer[T], whose first field is a [0]*T.
-func (r *Reader) atomicPointer(t *program.Type, p Place) (probe.Value, bool) {
-	f := field(t, "v")
-	if f == nil || len(t.Fields) == 0 || t.Fields[0].Type == nil || t.Fields[0].Type.Kind != reflect.Array {
-		return probe.Value{}, false
-	}
-	ptr := t.Fields[0].Type.Elem
-	if ptr == nil || ptr.Kind != reflect.Pointer {
-		return probe.Value{}, false
-	}
-	v := r.pointer(ptr, p.plus(f.Offset))
-	v.Type = t.Name
 	return v, v.Shape != probe.Unreadable
 }
 

@@ -47,6 +47,7 @@ type Reader struct {
 	cfg   Config
 	late  bool // what was not copied may be read now
 	outer bool // a calling frame: only its stack was copied
+	other bool // in what an interface or a closure held unforeseen
 	from  Place
 	seen  map[thing]bool // pointers that were followed in this variable
 	nest  int
@@ -100,7 +101,7 @@ const (
 // Value reads a variable of type t.
 func (r *Reader) Value(t *program.Type, p Place, policy Policy) probe.Value {
 	r.seen = map[thing]bool{}
-	r.outer = policy == Outer
+	r.outer, r.other = policy == Outer, false
 	r.late = r.outer && !r.cfg.Past
 	r.from, r.nest, r.hops, r.here = p, 0, 0, maxHere
 	return r.value(t, p)
@@ -231,17 +232,28 @@ func (r *Reader) why(addr uint64) string {
 // cut names the bound that kept what lies at addr from being copied.
 func (r *Reader) cut(addr uint64) string {
 	m, b := r.cfg.Image, r.cfg.Bounds
+	if m.Above(addr) {
+		return WhyStack(b)
+	}
+	if r.other {
+		return whyUnforeseen
+	}
 	depth := 0
 	if r.from.Bytes == nil {
 		depth, _ = m.Depth(r.from.Addr)
 	}
 	switch {
 	case m.Short(addr) && r.cfg.Object > 0:
-		return fmt.Sprintf("more than %d bytes of one object", r.cfg.Object)
+		return fmt.Sprintf("more than %d bytes of one object for --max-bytes %d", r.cfg.Object, b.MaxBytes)
 	case r.from.paid && depth >= b.Depth && m.Cut&ring.CutDepth != 0:
 		return fmt.Sprintf("deeper than --depth %d", b.Depth)
 	}
-	return Cuts(m, b)[0]
+	for _, c := range cuts(m, b) {
+		if c.is {
+			return c.text
+		}
+	}
+	return WhyNot
 }
 
 // value reads a value of type t.
@@ -278,12 +290,14 @@ func (r *Reader) value(t *program.Type, p Place) probe.Value {
 func Name(name string) string { return strings.ReplaceAll(name, "go.shape.", "") }
 
 func (r *Reader) kind(t *program.Type, p Place) probe.Value {
-	read := known[t.Name]
-	if strings.HasPrefix(t.Name, "sync/atomic.Pointer[") {
-		read = (*Reader).atomicPointer
-	}
-	if read != nil {
+	if read := known[t.Name]; read != nil {
 		if v, ok := read(r, t, p); ok {
+			return v
+		}
+	}
+	if pointer, off := program.AtomicPointer(t); pointer != nil {
+		if v := r.pointer(pointer, p.plus(off)); v.Shape != probe.Unreadable {
+			v.Type = t.Name
 			return v
 		}
 	}
@@ -359,20 +373,4 @@ func field(t *program.Type, name string) *program.Field {
 		}
 	}
 	return nil
-}
-
-// Cuts says what was cut from an image, and which bound did it; at least one
-// reason, for what is missing without any.
-func Cuts(m *image.Image, b probe.Bounds) []string {
-	b = b.WithDefaults()
-	var out []string
-	for _, c := range cuts(m, b) {
-		if c.is {
-			out = append(out, c.text)
-		}
-	}
-	if len(out) == 0 {
-		out = []string{"not copied at the hit"}
-	}
-	return out
 }

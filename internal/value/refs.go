@@ -90,12 +90,12 @@ func (r *Reader) iface(t *program.Type, p Place) probe.Value {
 		return v
 	}
 	v.Type = dyn.Name
-	saved := r.late
+	late0, other := r.late, r.other
 	if r.cfg.Listed != nil && !r.cfg.Listed(rtype) {
-		r.late = r.lately()
+		r.late, r.other = r.lately(), true
 	}
 	e := r.dynamic(dyn, p.plus(8))
-	r.late = saved
+	r.late, r.other = late0, other
 	if e.Shape == probe.Unreadable {
 		v.Cut = e.Text
 		return v

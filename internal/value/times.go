@@ -1,6 +1,7 @@
 package value
 
 import (
+	"encoding/binary"
 	"time"
 
 	"github.com/sidelight-dev/sidelight/internal/probe"
@@ -88,6 +89,24 @@ func (r *Reader) locate(v *probe.Value, at time.Time, t *program.Type, from Plac
 	v.Late = v.Late || (late || name.Late) && !known
 }
 
+// location reads a time.Location as what its String method returns: its name.
+// That of time.Local it has once the program asked for its local time.
+func (r *Reader) location(t *program.Type, p Place) (probe.Value, bool) {
+	_, np, ok := part(t, p, "name")
+	if !ok {
+		return probe.Value{}, false
+	}
+	name := r.text(np)
+	text := string(name.Data)
+	if local, known := r.local(); known && local == p.Addr {
+		text = "Local"
+	}
+	if name.Shape != probe.String || name.Truncated || text == "" {
+		return probe.Value{}, false
+	}
+	return literal(text, name.Late)
+}
+
 // space puts a space before a name, if there is one.
 func space(name []byte) string {
 	if len(name) == 0 {
@@ -105,7 +124,7 @@ func (r *Reader) local() (uint64, bool) {
 }
 
 // zone is a location's offset from UTC at a second, as time.Location.lookup
-// finds it; what lies behind its table of changes it does not tell.
+// finds it; what was before its table of changes it does not tell.
 func (r *Reader) zone(t *program.Type, p Place, sec int64) (offset int, late, ok bool) {
 	start, l1, ok1 := r.number(t, p, "cacheStart")
 	end, l2, ok2 := r.number(t, p, "cacheEnd")
@@ -123,22 +142,62 @@ func (r *Reader) zone(t *program.Type, p Place, sec int64) (offset int, late, ok
 	if why != "" || zt.Elem == nil || tt.Elem == nil {
 		return 0, false, false
 	}
-	index, late, ok := r.change(tt.Elem, tp, sec)
+	index, last, late, ok := r.change(tt.Elem, tp, sec)
 	if !ok || int64(index) >= n {
 		return 0, false, false
+	}
+	if last {
+		_, ep, _ := part(t, p, "extend")
+		rule := r.text(ep)
+		if rule.Shape != probe.String || rule.Truncated {
+			return 0, false, false
+		}
+		late = late || rule.Late
+		if offset, ok = ruled(string(rule.Data), sec); ok {
+			return offset, late, true
+		}
 	}
 	u, l, ok := r.number(zt.Elem, Place{Addr: zones + index*uint64(zt.Elem.Size)}, "offset")
 	return int(int64(u)), late || l, ok
 }
 
-// change is the index of the zone that holds since the last change before sec.
-func (r *Reader) change(t *program.Type, p Place, sec int64) (index uint64, late, ok bool) {
+// ruled is what a location's rule for the time after its last change says of a
+// second: a TZ string of POSIX, such as EST5EDT,M3.2.0,M11.1.0. Package time
+// reads one where the data of a zone end in it, so it gets data that have nothing
+// else (RFC 9636): one change, long ago.
+func ruled(rule string, sec int64) (offset int, ok bool) {
+	if rule == "" {
+		return 0, false
+	}
+	const changes, zones, letters = 1, 1, 4
+	head := func(changes byte) []byte {
+		h := append([]byte("TZif2"), make([]byte, 39)...)
+		h[35], h[39], h[43] = changes, zones, letters
+		return h
+	}
+	zone := make([]byte, 6+letters)
+	data := append(head(0), zone...)
+	data = append(data, head(changes)...)
+	data = binary.BigEndian.AppendUint64(data, 1<<63)
+	data = append(append(data, 0), zone...)
+	data = append(data, "\n"+rule+"\n"...)
+	loc, err := time.LoadLocationFromTZData("", data)
+	if err != nil {
+		return 0, false
+	}
+	name, offset := time.Unix(sec, 0).In(loc).Zone()
+	return offset, name != "" // the one change has no name: then the rule is none
+}
+
+// change is the index of the zone that holds since the last change before sec;
+// last says that the table has none after it.
+func (r *Reader) change(t *program.Type, p Place, sec int64) (index uint64, last, late, ok bool) {
 	tx, n, _, why := r.header(p)
 	if why != "" || t.Size <= 0 || n > 1<<16 {
-		return 0, false, false
+		return 0, false, false, false
 	}
 	if n == 0 {
-		return 0, false, true
+		return 0, false, false, true
 	}
 	lo, hi := int64(0), n
 	when := func(i int64) (int64, bool) {
@@ -147,13 +206,13 @@ func (r *Reader) change(t *program.Type, p Place, sec int64) (index uint64, late
 		return int64(u), ok
 	}
 	if first, ok := when(0); !ok || sec < first {
-		return 0, late, false
+		return 0, false, late, false
 	}
 	for hi-lo > 1 {
 		mid := lo + (hi-lo)/2
 		w, ok := when(mid)
 		if !ok {
-			return 0, late, false
+			return 0, false, late, false
 		}
 		if sec < w {
 			hi = mid
@@ -161,9 +220,6 @@ func (r *Reader) change(t *program.Type, p Place, sec int64) (index uint64, late
 			lo = mid
 		}
 	}
-	if lo == n-1 {
-		return 0, late, false // what holds from the last change on, a rule says
-	}
 	u, l, ok := r.number(t, Place{Addr: tx + uint64(lo*t.Size)}, "index")
-	return u, late || l, ok
+	return u, lo == n-1, late || l, ok
 }

@@ -148,7 +148,7 @@ func TestCuts(t *testing.T) {
 		why    string
 	}{
 		{"short string", tString, 0, []block{at(0x20000, 100), {addr: 0x20000, data: []byte(text), depth: 1, short: true}},
-			"0123456789… (100 bytes)", "more than 64 bytes of one object"},
+			"0123456789… (100 bytes)", "more than 64 bytes of one object for --max-bytes 32768"},
 		{"short slice", tInts, ring.CutBytes, []block{at(0x20000, 5, 5), {addr: 0x20000, data: words(1, 2), depth: 1}},
 			"[1 2 …] (len 5)", "more than --max-bytes 32768"},
 		{"deep pointer", tPtr, ring.CutDepth, []block{{addr: 0x10000, data: words(0x20000), depth: 3}}, "0x20000", "deeper than --depth 3"},
@@ -156,8 +156,7 @@ func TestCuts(t *testing.T) {
 			"… (9 bytes)", "more than --max-bytes 32768"},
 		{"objects", tPtr, ring.CutObjects, []block{at(0x20000)}, "0x20000", "more than --max-items 256 objects"},
 		{"faults", tPtr, ring.CutFaults, []block{at(0x20000)}, "0x20000", "too many addresses could not be read"},
-		{"a dynamic type", tPtr, ring.CutUnknown, []block{at(0x20000)}, "0x20000",
-			"an interface held a type that was not foreseen for it, so what it points to was not taken at the hit; --watch 'x.(T)' takes it"},
+		{"a dynamic type elsewhere", tPtr, ring.CutUnknown, []block{at(0x20000)}, "0x20000", "not copied at the hit"},
 		{"nothing said", tPtr, 0, []block{at(0x20000)}, "0x20000", "not copied at the hit"},
 		{"small address", tPtr, 0, []block{at(0x20)}, "0x20", "nil pointer"},
 	} {
@@ -520,6 +519,20 @@ func TestSpan(t *testing.T) {
 	r = New(Config{Image: imageOf(t, 0, loop...), Type: func(a uint64) *program.Type { return types[a] }})
 	if id := r.Span(ctx, Place{Addr: 0x10000}); id != nil {
 		t.Errorf("a context within itself carries %+v", id)
+	}
+}
+
+// TestUnforeseen: what an interface holds of a type that the target could not
+// follow says so; what no bound kept away in another place does not.
+func TestUnforeseen(t *testing.T) {
+	cfg := Config{Image: imageOf(t, ring.CutUnknown, at(0x40000, 0x20000)),
+		Type: func(uint64) *program.Type { return tPtr }, Listed: func(uint64) bool { return false }}
+	if v := New(cfg).Value(tAny, Place{Addr: 0x10000}, Exact); len(v.Elems) != 1 || v.Elems[0].Cut != whyUnforeseen {
+		t.Errorf("%+v", v)
+	}
+	cfg.Listed = func(uint64) bool { return true }
+	if v := New(cfg).Value(tAny, Place{Addr: 0x10000}, Exact); len(v.Elems) != 1 || v.Elems[0].Cut != WhyNot {
+		t.Errorf("%+v", v)
 	}
 }
 

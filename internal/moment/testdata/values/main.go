@@ -401,6 +401,8 @@ func loop() {
 		refs(VPtr, VAnyStruct, VShape, VWrapped, VMap, VChan, VClosure)
 		known(VTimeUTC, VTimeZone, VDuration, VBigInt, VAddr4, VIP4)
 		everything(&VOrder, VMapHuge, VLong, VList, VCycle)
+		boxes(&VAtomPtr, Square{4}.Area, (&Wide{A: 6}).Area, VTimeZone.Location(), VPathErr)
+		broad(7, VPtr)
 		generic(Level(1), []Level{2}, Pair[string, Level]{"p", 3})
 		generic("s", []string{"t"}, Pair[string, string]{"q", "r"})
 		generic(Tiny(9), []Tiny{8}, Pair[string, Tiny]{"t", 7})
@@ -451,6 +453,34 @@ func everything(o *Order, m map[string]int, l []int64, list, cycle *Node) {
 	keep(list)
 	keep(cycle)
 }
+
+//go:noinline
+func boxes(p *atomic.Pointer[Base], m, w func() float64, l *time.Location, err error) {
+	n := len(l.String())
+	sink += n // line: boxes
+	keep(p)
+	keep(m)
+	keep(w)
+	keep(l)
+	keep(err)
+}
+
+// broad has a frame that is larger than the stack that is copied for a few
+// frames: what it keeps behind a pointer stands above a large array.
+//
+//go:noinline
+func broad(n int, p *Base) {
+	moved := Base{n, "moved"}
+	keep(&moved)
+	var large [20000]byte
+	fill(&large)
+	sink += int(large[n]) // line: broad
+	keep(&moved)
+	keep(p)
+}
+
+//go:noinline
+func fill(b *[20000]byte) { b[7]++ }
 
 //go:noinline
 func generic[T any](x T, list []T, p Pair[string, T]) {
