@@ -44,7 +44,7 @@ func (c *checker) ask(n *expr.Call, name string) (*operand, error) {
 		case o.kind() == reflect.Map:
 			return c.hasKey(n, o)
 		case o.kind() == reflect.Slice && !isText(o), o.kind() == reflect.Array:
-			return nil, c.fail(n, "name the element: "+c.text(n.Args[0])+"[0] == x", "contains looks into texts and for the keys of maps, and %s is %s", c.text(n.Args[0]), o.describe())
+			return c.hasElement(n, o)
 		}
 	}
 	if !isText(o) {

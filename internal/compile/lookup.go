@@ -62,7 +62,7 @@ func (c *checker) find(m, k expr.Node, o *operand) (finding, error) {
 	if why != "" {
 		return none, c.fail(m, "len("+c.text(m)+") tells how many entries it has", "%s (type %s) cannot be searched: %s", c.text(m), o.describe(), why)
 	}
-	key, err := c.key(k, o.typ.Key)
+	key, err := c.key(k, o.typ.Key, "the map's keys are")
 	if err != nil {
 		return none, err
 	}
@@ -70,7 +70,15 @@ func (c *checker) find(m, k expr.Node, o *operand) (finding, error) {
 	if why != "" {
 		return finding{why: why}, nil
 	}
-	out := finding{Node: &program.Node{Op: program.OpFind, Type: program.U64, X: at, Map: layout}}
+	if key.constant() && key.val.Kind() == constant.String {
+		c.reads.Names = append(c.reads.Names, constant.StringVal(key.val))
+	}
+	return search(at, layout, key), nil
+}
+
+// search looks for a key from an address on.
+func search(at *program.Node, layout *program.Map, key *operand) (out finding) {
+	out.Node = &program.Node{Op: program.OpFind, Type: program.U64, X: at, Map: layout}
 	switch layout.Key {
 	case program.KeyScalar:
 		out.Y, out.why = key.scalar()
@@ -81,23 +89,59 @@ func (c *checker) find(m, k expr.Node, o *operand) (finding, error) {
 			out.why = "a key of this type must be in memory"
 		}
 	}
-	return out, nil
+	return out
 }
 
-// key is k as a value of a map's key type.
-func (c *checker) key(k expr.Node, t *program.Type) (*operand, error) {
-	key, err := c.eval(k)
+// hasElement is contains(L, X) of an array or slice.
+func (c *checker) hasElement(n *expr.Call, o *operand) (*operand, error) {
+	list, elem := n.Args[0], o.typ.Elem
+	layout := &program.Map{List: true}
+	if elem == nil || elem.Size <= 0 || keyKind(elem, layout) != "" {
+		return nil, c.fail(n, "name the element: "+c.text(list)+"[0] == x", "contains cannot compare the elements of %s (type %s)", c.text(list), o.describe())
+	}
+	layout.KeyStep = elem.Size
+	x, err := c.key(n.Args[1], elem, "the elements are")
 	if err != nil {
 		return nil, err
 	}
-	if key.constant() && key.val.Kind() == constant.String {
-		c.reads.Names = append(c.reads.Names, constant.StringVal(key.val))
+	at, length, why := elements(o)
+	if why != "" {
+		return condition(n, nil, why), nil
+	}
+	find := search(at, layout, x)
+	if find.why != "" {
+		return condition(n, nil, find.why), nil
+	}
+	find.W = length
+	return condition(n, op2(program.OpNe, program.Bool, find.Node, imm(program.U64, 0)), ""), nil
+}
+
+// elements is where those of an array or slice begin, and how many there are.
+func elements(o *operand) (at, length *program.Node, why string) {
+	if o.kind() == reflect.Array {
+		if at = o.place.address(); at == nil {
+			return nil, nil, "an array must be in memory to be searched"
+		}
+		return at, imm(program.I64, o.typ.Len), ""
+	}
+	if at, why = o.place.scalar(0, program.U64); why != "" {
+		return nil, nil, why
+	}
+	length, why = o.place.scalar(8, program.I64)
+	return at, length, why
+}
+
+// key is k as a value of the type t of what it is compared with.
+func (c *checker) key(k expr.Node, t *program.Type, with string) (*operand, error) {
+	key, err := c.eval(k)
+	if err != nil {
+		return nil, err
 	}
 	switch {
 	case key.isNil && t.Kind == reflect.Pointer:
 		return result(k, t, imm(program.U64, 0), ""), nil
 	case key.isNil:
-		return nil, c.fail(k, "", "nil is no key of this map: its keys are %s", short(t))
+		return nil, c.fail(k, "", "nil is none of them: %s %s", with, short(t))
 	case key.typ == nil && key.constant() && sameClass(key.val, t):
 		return c.assign(key, t)
 	case key.typ == nil || !identical(key.typ, t):
@@ -105,7 +149,7 @@ func (c *checker) key(k expr.Node, t *program.Type) (*operand, error) {
 		if isNumber(key.kind()) && isNumber(t.Kind) {
 			hint = "convert it: " + short(t) + "(" + c.text(k) + ")"
 		}
-		return nil, c.fail(k, hint, "the map's keys are %s, and %s is %s", short(t), c.text(k), key.describe())
+		return nil, c.fail(k, hint, "%s %s, and %s is %s", with, short(t), c.text(k), key.describe())
 	}
 	return key, nil
 }

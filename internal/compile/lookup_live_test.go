@@ -54,6 +54,8 @@ var lookups = [][2]string{
 	{`contains(text, "users")`, "true"}, {`contains(text, "Users")`, "false"}, {`startsWith(text, "GET ")`, "true"}, {`startsWith(text, "POST")`, "false"}, {`endsWith(text, "1.1")`, "true"},
 	{`endsWith(text, "1.0")`, "false"}, {`startsWith(key, text)`, "false"}, {`startsWith(text, text)`, "true"}, {`endsWith(text, "")`, "true"}, {`contains(raw, ": o")`, "true"},
 	{`matches(text, "^GET /api/v[12]/users/\\d+ ")`, "true"}, {"matches(text, `users/\\D`)", "false"}, {`matches(text, "(?i)get")`, "true"}, {`matches(key, "^[a-c]$")`, "true"}, {`matches(key, "")`, "true"},
+	{`contains(header["Accept"], "*/*")`, "true"}, {`contains(header["Accept"], "*")`, "false"}, {`contains(header["X"], "x")`, "false"}, {`contains(header["Accept"], key)`, "false"},
+	{`contains(anySlice.([]int), 5)`, "true"}, {`contains(anySlice.([]int), 6)`, "false"}, {`contains(anySlice.([]int), seven)`, "false"}, {`contains(triple, 2)`, "true"}, {`contains(triple, 9)`, "false"},
 	{`contains(long, "y")`, "<too large to be searched>"}, {`contains(long, "xx")`, "true"}, {`contains("abc", "b")`, "true"}, {`matches(people["alice"].Name, "^A")`, "true"},
 }
 

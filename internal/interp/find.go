@@ -43,7 +43,7 @@ type finder struct {
 	m     *program.Map
 	at    uint64 // the map
 	y, z  uint64 // the key
-	none  uint64 // where there is no such key
+	none  uint64 // where there is no such key; the length of a list
 	steps int
 }
 
@@ -71,6 +71,9 @@ func (s *State) find(n *program.Node) (v uint64, st program.Status) {
 	if f.m.Key == program.KeyString && f.z > program.MaxCompare {
 		return 0, program.StatusCorrupt
 	}
+	if f.m.List {
+		return f.list(int64(f.none)), program.StatusOK
+	}
 	if v = f.look(); v != 0 {
 		return v, program.StatusOK
 	}
@@ -78,6 +81,22 @@ func (s *State) find(n *program.Node) (v uint64, st program.Status) {
 		return 0, program.Status(n.Imm)
 	}
 	return f.none, program.StatusOK
+}
+
+// list is the address of the first equal element of n, 0 if there is none.
+func (f *finder) list(n int64) uint64 {
+	switch {
+	case n < 0:
+		panic(ended{program.StatusCorrupt})
+	case n > program.MaxEntries:
+		panic(ended{program.StatusLarge})
+	}
+	for i := range n {
+		if at := f.at + uint64(i*f.m.KeyStep); f.same(at) {
+			return at
+		}
+	}
+	return 0
 }
 
 // look is the address of the value, 0 if there is none.

@@ -38,6 +38,10 @@ func (g *gen) findKey(n *program.Node, i int) {
 			a.Jcc(amd64.CondA, g.fail(program.StatusCorrupt))
 		}
 		a.StoreImm(result, 0, 8)
+		if f.m.List {
+			g.findElement(f, in[3], result)
+			return
+		}
 		a.Load(f.p, f.at, 8)
 		a.Test(f.p, f.p, 8)
 		a.Jcc(amd64.CondE, none)
@@ -84,6 +88,32 @@ func (g *gen) findKey(n *program.Node, i int) {
 		}
 		a.Bind(done)
 	})
+}
+
+// findElement looks for the key among the elements of a list.
+func (g *gen) findElement(f *finding, length, result amd64.Mem) {
+	a := g.a
+	next, top := a.NewLabel(), a.NewLabel()
+	a.Load(f.t, length, 8)
+	a.Test(f.t, f.t, 8)
+	a.Jcc(amd64.CondS, g.fail(program.StatusCorrupt))
+	a.OpImm(amd64.CMP, f.t, program.MaxEntries, 8)
+	a.Jcc(amd64.CondA, g.fail(program.StatusLarge))
+	a.Store(f.left, f.t, 8)
+	a.Load(f.q, f.at, 8)
+	a.Bind(top)
+	a.OpMemImm(amd64.CMP, f.left, 0, 8)
+	a.Jcc(amd64.CondE, f.missing)
+	a.Store(f.group, f.q, 8)
+	g.equalKey(f, next)
+	a.Bind(next)
+	a.OpMemImm(amd64.SUB, f.left, 1, 8)
+	a.OpImm(amd64.ADD, f.q, f.m.KeyStep, 8)
+	a.Jmp(top)
+	a.Bind(f.found)
+	a.Load(f.t, f.group, 8)
+	a.Store(result, f.t, 8)
+	a.Bind(f.missing)
 }
 
 // faulty says that the next instruction reads what may not be there.

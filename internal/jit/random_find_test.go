@@ -71,16 +71,21 @@ func (w *author) find(depth int) *program.Node {
 		k.m.KeySize = int64(1 + w.Intn(30))
 		k.size = k.m.KeySize
 	}
-	at := k.write()
-	if w.Intn(20) == 0 {
-		at = 0
-	}
-	n := &program.Node{Op: program.OpFind, Type: program.U64, Map: k.m, X: constant(program.U64, int64(at))}
-	switch w.Intn(3) {
-	case 0:
-		n.Imm = int64(program.StatusKey)
-	case 1:
-		n.W = constant(program.U64, int64(w.heap()))
+	n := &program.Node{Op: program.OpFind, Type: program.U64, Map: k.m}
+	if w.Intn(4) == 0 {
+		k.list(n)
+	} else {
+		at := k.write()
+		if w.Intn(20) == 0 {
+			at = 0
+		}
+		n.X = constant(program.U64, int64(at))
+		switch w.Intn(3) {
+		case 0:
+			n.Imm = int64(program.StatusKey)
+		case 1:
+			n.W = constant(program.U64, int64(w.heap()))
+		}
 	}
 	key := k.random()
 	if len(k.keys) > 0 && w.Intn(4) > 0 {
@@ -118,6 +123,36 @@ func (k *mapping) random() []byte {
 		b[i] = byte(k.w.Intn(3)) * 127
 	}
 	return b
+}
+
+// list lays a list out instead, whose length sometimes lies.
+func (k *mapping) list(n *program.Node) {
+	w := k.w
+	*k.m = program.Map{List: true, Key: k.m.Key, KeyType: k.m.KeyType, KeySize: k.m.KeySize, KeyStep: k.size + int64(w.Intn(2))*8}
+	length := int64(w.Intn(12))
+	at := w.alloc(max(length, 1) * k.m.KeyStep)
+	for i := range length {
+		k.key(at + uint64(i*k.m.KeyStep))
+	}
+	n.X, n.W = constant(program.U64, int64(at)), constant(program.I64, length)
+	if w.Intn(10) == 0 {
+		n.W = constant(program.I64, edges[w.Intn(len(edges))])
+	}
+}
+
+// key writes a random key to an address.
+func (k *mapping) key(to uint64) {
+	w := k.w
+	key := k.random()
+	k.keys = append(k.keys, key)
+	if k.m.Key == program.KeyString {
+		text := w.alloc(16)
+		copy(w.r.mem[text-w.r.base:], key)
+		w.set(to, text)
+		w.set(to+8, uint64(len(key)))
+	} else {
+		copy(w.r.mem[to-w.r.base:], key)
+	}
 }
 
 // write lays the map out and gives its address.
@@ -210,17 +245,7 @@ func (k *mapping) groups(n int64) uint64 {
 				control = 0x80
 			}
 			w.r.mem[g-w.r.base+uint64(j)] = control
-			key := k.random()
-			k.keys = append(k.keys, key)
-			to := g + uint64(m.Keys+j*m.KeyStep)
-			if m.Key == program.KeyString {
-				text := w.alloc(16)
-				copy(w.r.mem[text-w.r.base:], key)
-				w.set(to, text)
-				w.set(to+8, uint64(len(key)))
-			} else {
-				copy(w.r.mem[to-w.r.base:], key)
-			}
+			k.key(g + uint64(m.Keys+j*m.KeyStep))
 			w.set(g+uint64(m.Elems+j*m.ElemStep), w.heap())
 		}
 		if m.Classic {

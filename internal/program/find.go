@@ -28,7 +28,8 @@ func AutomatonOf(imm int64) Automaton {
 const MaxMatch = 4 << 10
 
 // Map is where the runtime keeps what a look-up in a map of one type reads. All
-// offsets are in bytes, from the debug information of the build.
+// offsets are in bytes, from the debug information of the build. A list is
+// searched in the same way: its elements are the keys, and only KeyStep counts.
 //
 // Entries lie in groups of eight, with a control byte for each that tells
 // whether it is there. Swiss maps (Go 1.24) have tables of groups, found through
@@ -40,6 +41,8 @@ type Map struct {
 	Key     KeyKind
 	KeyType Scalar // KeyScalar
 	KeySize int64  // KeyMemory
+
+	List bool // elements KeyStep bytes apart
 
 	Count     int64 // number of entries, 8 bytes
 	Busy      int64 // byte that has a bit of BusyMask while somebody writes
@@ -81,9 +84,10 @@ const (
 	KeyMemory                // with the KeySize bytes at Y
 )
 
-// Bounds of OpFind: a map of more entries is not looked at, nor are more groups
-// and places of a directory; both give StatusLarge. It gives StatusWriting if the
-// map is being written, and StatusCorrupt if the key is longer than MaxCompare.
+// Bounds of OpFind: a map or list of more entries is not looked at, nor are more
+// groups and places of a directory; both give StatusLarge. It gives StatusWriting
+// if the map is being written, and StatusCorrupt if the key is longer than
+// MaxCompare or the length of a list negative.
 const (
 	MaxEntries = 4 << 10
 	MaxGroups  = 1 << maxBuckets

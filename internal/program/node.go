@@ -94,7 +94,9 @@ const (
 	OpRequire // Y if X (Bool) is true, else the status Imm
 	OpMatch   // Bool: the text (X = pointer, Y = length) is matched by the automaton Data, Imm; see Automaton
 	// OpFind: U64: the address of the value of a key in the map at X; see Map. Where
-	// there is none: the status Imm, or if that is 0 the address W, or 0.
+	// there is none: the status Imm, or if that is 0 the address W, or 0. Of a list
+	// that begins at X and has W (I64) elements: the address of the first that is
+	// equal, or 0.
 	OpFind
 	// OpSlot: U64: what the scalar slot Imm of the site recorded, or its status. It
 	// is part of later slots only, and keeps them from evaluating the same again.
