@@ -32,6 +32,7 @@ const applyLong = `Put many probes into a running process at once, from a YAML f
     - kind: time            # to: the second of two locations
       at: main.handle
       if: $duration > 50ms
+      snapshot: true        # with rate, watch, depth … as of a snapshot
     - kind: trace
       at: main.handle
       attributes:

@@ -110,6 +110,9 @@ func (f *fakeProber) run(s probe.Spec) {
 	end := &probe.End{Probe: s.ID, Location: s.At, Reason: probe.EndInterrupted, CostNS: 21.34, Pause: fakePause}
 	if !strings.HasPrefix(s.At, "silent.go") {
 		for i := range uint64(3) {
+			if s.Calls {
+				f.events <- fakeMoment(s, f.pid, i+1, fakeTime.Add(time.Duration(i+1)*time.Second))
+			}
 			f.events <- fakeEvent(s, f.pid, i+1)
 			end.Hits++
 			end.Emitted++
@@ -164,6 +167,9 @@ func fakeMeasured(s probe.Spec, at time.Time, final bool) *probe.Measured {
 	if s.Kind == probe.Time {
 		m.Calls = &probe.Calls{Returned: 8, Recovered: 1, Panicked: 1}
 	}
+	if s.Calls {
+		m.Snapshots = &probe.Snapshots{Taken: 2, Suppressed: 1500, Dropped: 3}
+	}
 	return m
 }
 
@@ -191,6 +197,9 @@ func fakeMoment(s probe.Spec, pid int, seq uint64, at time.Time) *probe.Moment {
 				{Name: "asked", Role: probe.RoleArgument, Value: text(fmt.Sprintf("%+v limit %d rate %d", s.Bounds, s.Limit, s.Rate))},
 				{Name: "n", Role: probe.RoleLocal, Value: probe.Value{Shape: probe.Int, Type: "int", Int: int64(seq)}}}},
 			{Function: "main.main", File: "/src/main.go", Line: 7}}}
+	if s.Calls {
+		m.Call, m.Duration = true, 52300*time.Microsecond
+	}
 	for _, w := range s.Watch {
 		m.Watches = append(m.Watches, probe.NamedValue{Name: w, Value: text("watched")})
 	}

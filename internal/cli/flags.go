@@ -41,6 +41,9 @@ func (f *probeFlags) add(cmd *cobra.Command, kind probe.Kind) {
 		limit, what = probe.DefaultLimit, "snapshots"
 		flags.Int64Var(&f.rate, "rate", defaultSnapshotRate, "take at most `N` snapshots a second; the other hits are still counted; 0: no limit")
 	}
+	if kind == probe.Time {
+		what = "calls, with --snapshot after N snapshots"
+	}
 	flags.Int64Var(&f.limit, "limit", limit, "remove the probe after `N` "+what+"; 0: no limit")
 	if kind == probe.Log {
 		flags.Int64Var(&f.rate, "rate", probe.DefaultRate, "emit at most `N` hits a second; the others are still counted; 0: no limit")

@@ -173,6 +173,7 @@ func (r *fileReader) texts(n *yaml.Node, fields map[string]*yaml.Node, spec *pro
 	}
 	spec.Kind, spec.At = probe.Kind(text("kind")), text("at")
 	spec.Message, spec.If = text("message"), text("if")
+	spec.Calls = spec.Kind == probe.Time && text("snapshot") == "true"
 	switch {
 	case fields["kind"] == nil:
 		return r.errorf(n, "this probe has no kind: add such as \"kind: log\"; it may be %s", kindList)
@@ -184,7 +185,7 @@ func (r *fileReader) texts(n *yaml.Node, fields map[string]*yaml.Node, spec *pro
 		return r.errorf(n, "this log has no message: add \"message: 'text with {expressions}'\"")
 	case spec.Kind != probe.Log && fields["message"] != nil:
 		return r.errorf(fields["message"], "a %s has no message; make it \"kind: log\", or remove the message", spec.Kind)
-	case !slices.Contains(kindKeys["rate"], spec.Kind) && fields["rate"] != nil:
+	case !slices.Contains(kindKeys["rate"], spec.Kind) && !spec.Calls && fields["rate"] != nil:
 		return r.errorf(fields["rate"], "a %s has no rate: it emits nothing, or all; remove the rate", spec.Kind)
 	case fields["if"] != nil && strings.TrimSpace(spec.If) == "":
 		return r.errorf(fields["if"], "the condition is empty; remove \"if\", or quote what it should be")
@@ -199,6 +200,9 @@ func (r *fileReader) limits(fields map[string]*yaml.Node, spec *probe.Spec) erro
 		spec.Rate = probe.DefaultRate
 	case probe.Snapshot:
 		spec.Rate, spec.Limit = defaultSnapshotRate, probe.DefaultLimit
+	}
+	if spec.Calls {
+		spec.Rate = defaultSnapshotRate
 	}
 	if err := r.number(fields["limit"], "limit", &spec.Limit); err != nil {
 		return err

@@ -24,11 +24,12 @@ var kindKeys = map[string][]probe.Kind{
 	"by":         {probe.Count, probe.Measure, probe.Time},
 	"every":      {probe.Count, probe.Measure, probe.Time},
 	"to":         {probe.Time},
+	"snapshot":   {probe.Time},
 	"attributes": {probe.Trace},
 }
 
 // aggregateKeys are what probes that add up, and traces, may say besides.
-var aggregateKeys = []string{"expression", "by", "every", "to", "attributes"}
+var aggregateKeys = []string{"expression", "by", "every", "to", "snapshot", "attributes"}
 
 // aggregate reads what only probes that add up, and traces, may say.
 func (r *fileReader) aggregate(n *yaml.Node, fields map[string]*yaml.Node, spec *probe.Spec) error {
@@ -46,6 +47,9 @@ func (r *fileReader) aggregate(n *yaml.Node, fields map[string]*yaml.Node, spec 
 	}
 	if spec.Kind == probe.Measure && spec.Value == "" {
 		return r.errorf(n, "this measure has no number: add \"expression: o.Total\"")
+	}
+	if f := fields["snapshot"]; f != nil && f.Value != "true" && f.Value != "false" {
+		return r.errorf(f, "snapshot is true or false, not %q", f.Value)
 	}
 	if f := fields["every"]; f != nil {
 		d, err := time.ParseDuration(f.Value)

@@ -15,9 +15,12 @@ var snapshotKeys = []string{"watch", "depth", "frames", "max-items", "max-bytes"
 
 // snapshot reads what only a snapshot has.
 func (r *fileReader) snapshot(fields map[string]*yaml.Node, spec *probe.Spec) error {
-	if spec.Kind != probe.Snapshot {
+	if !spec.Snapshots() {
 		for _, key := range snapshotKeys {
 			if fields[key] != nil {
+				if spec.Kind == probe.Time {
+					return r.errorf(fields[key], "a time has no %s; add \"snapshot: true\", or remove it", key)
+				}
 				return r.errorf(fields[key], "a %s has no %s; make it \"kind: snapshot\", or remove it", spec.Kind, key)
 			}
 		}

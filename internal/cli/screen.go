@@ -17,6 +17,7 @@ import (
 type screenFlags struct {
 	plain bool
 	still string
+	save  string // keeps snapshots in this file, too
 }
 
 func (f *screenFlags) add(cmd *cobra.Command) {
@@ -63,12 +64,27 @@ func (a *App) watch(ctx context.Context, name string, specs []probe.Spec, s *ses
 	}
 	out := a.sink(s, len(specs) > 1)
 	live, err := a.page(f, s, string(specs[0].Kind)+" "+p.Name, "", out, stop)
-	if live == nil || err != nil {
-		if err != nil {
-			return err
-		}
-		return a.session(ctx, p, specs, s, out, stop)
+	if err != nil {
+		return err
 	}
-	err = a.session(ctx, p, specs, s, live, stop)
-	return errors.Join(live.Close(), err)
+	to, ended := out, live == nil
+	if live != nil {
+		to = live
+	}
+	// What is said at the end comes when the page is gone.
+	end := func() error {
+		if ended {
+			return nil
+		}
+		ended = true
+		return live.Close()
+	}
+	session := func(to sink.Sink) error {
+		err := a.session(ctx, p, specs, s, to, stop)
+		return errors.Join(end(), err)
+	}
+	if f.save == "" {
+		return session(to)
+	}
+	return errors.Join(a.keep(f.save, to, session), end())
 }

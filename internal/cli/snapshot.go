@@ -88,7 +88,7 @@ func (f *boundFlags) add(cmd *cobra.Command) {
 	flags.IntVar(&f.frames, "frames", probe.DefaultFrames, "show `N` frames of the stack")
 	flags.IntVar(&f.maxItems, "max-items", probe.DefaultMaxItems, "take at most `N` objects, and of a list or map so many elements")
 	flags.Var(&f.maxBytes, "max-bytes", "take at most `SIZE` bytes, such as 32k or 1M")
-	for _, name := range []string{"watch", "depth", "frames", "max-items", "max-bytes"} {
+	for _, name := range boundNames {
 		_ = cmd.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions)
 	}
 }
@@ -124,6 +124,9 @@ func (f *boundFlags) check() error {
 	}
 	return nil
 }
+
+// boundNames are the flags that only a snapshot has.
+var boundNames = []string{"watch", "depth", "frames", "max-items", "max-bytes"}
 
 func (f *boundFlags) bounds() probe.Bounds {
 	return probe.Bounds{Depth: f.depth, MaxItems: f.maxItems, MaxBytes: int64(f.maxBytes), Frames: f.frames}

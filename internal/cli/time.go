@@ -23,17 +23,28 @@ Goexit ended are counted apart from those that returned.
 ends: 'o.Qty > 10 && $duration > 50ms'. --by tells rows apart by the arguments.
 
 With --to, a way begins at the first location and ends at the second, wherever
-that is. Passing the first again before the second begins anew.`
+that is. Passing the first again before the second begins anew.
+
+--snapshot also shows with which arguments the calls were made for which the
+condition held: a snapshot is taken when such a call begins, so that its values
+are what they were then, and shown when it ends and its duration is known. It
+costs a microsecond or two for each call for which the first part of the
+condition holds, so let that choose: 'o.Qty > 10 && $duration > 50ms'. At most
+--rate snapshots are shown in a second, and no more are taken than the budget
+allows; the summary counts the others. --depth, --max-items, --max-bytes and
+--watch are those of sidelight snapshot.`
 
 const timeExample = `  sidelight time shop 'shop.(*Shop).Place'
   sidelight time shop main.handle --by r.Method --for 1m
   sidelight time shop main.handle --if '$duration > 50ms'
+  sidelight time shop main.handle --if '$duration > 50ms' --snapshot --save slow.moments
   sidelight time shop orders.go:42 --to orders.go:61`
 
 func (a *App) timeCmd() *cobra.Command {
 	var p probeFlags
 	var s sessionFlags
 	var by byFlags
+	var calls callFlags
 	var to string
 	cmd := &cobra.Command{
 		Use:               "time TARGET FUNCTION... | TARGET LOCATION --to LOCATION",
@@ -43,23 +54,66 @@ func (a *App) timeCmd() *cobra.Command {
 		Args:              args([]string{"TARGET", "FUNCTION"}, true),
 		ValidArgsFunction: a.completeArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := errors.Join(p.check(), by.check(), checkTo(args[1:], to)); err != nil {
+			if err := errors.Join(p.check(), by.check(), checkTo(args[1:], to), calls.check(cmd)); err != nil {
 				return err
 			}
+			by.screen.save = calls.save
 			var specs []probe.Spec
 			for i, at := range args[1:] {
-				specs = append(specs, probe.Spec{ID: fmt.Sprintf("p%d", i+1), Kind: probe.Time, At: at, To: to, By: by.by, Period: by.every,
-					If: p.condition, For: p.life, Limit: p.limit})
+				spec := probe.Spec{ID: fmt.Sprintf("p%d", i+1), Kind: probe.Time, At: at, To: to, By: by.by, Period: by.every,
+					If: p.condition, For: p.life, Limit: p.limit}
+				calls.into(&spec)
+				specs = append(specs, spec)
 			}
 			return a.watch(cmd.Context(), args[0], specs, &s, &by.screen)
 		},
 	}
 	p.add(cmd, probe.Time)
 	by.add(cmd)
+	calls.add(cmd)
 	cmd.Flags().StringVar(&to, "to", "", "time the way from the first location to this `LOCATION`")
 	_ = cmd.RegisterFlagCompletionFunc("to", cobra.NoFileCompletions)
 	s.add(cmd)
 	return cmd
+}
+
+// callFlags are what a person may say of the snapshots of calls.
+type callFlags struct {
+	on     bool
+	rate   int64
+	save   string
+	bounds boundFlags
+}
+
+func (f *callFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.BoolVar(&f.on, "snapshot", false, "show with which arguments the calls were made for which the condition held")
+	flags.Int64Var(&f.rate, "rate", defaultSnapshotRate, "with --snapshot: show at most `N` snapshots a second; 0: no limit")
+	flags.StringVar(&f.save, "save", "", "with --snapshot: keep the snapshots in this `FILE`, which sidelight show opens")
+	_ = cmd.RegisterFlagCompletionFunc("rate", cobra.NoFileCompletions)
+	f.bounds.add(cmd)
+	for _, name := range boundNames {
+		flags.Lookup(name).Usage = "with --snapshot: " + flags.Lookup(name).Usage
+	}
+}
+
+// check wants --snapshot where something is said of snapshots.
+func (f *callFlags) check(cmd *cobra.Command) error {
+	for _, name := range append([]string{"rate", "save"}, boundNames...) {
+		if !f.on && cmd.Flags().Changed(name) {
+			return usagef("--%s is about snapshots: add --snapshot, or leave it out", name)
+		}
+	}
+	if f.rate < 0 {
+		return usagef("--rate %d: give snapshots a second, or 0 for no limit", f.rate)
+	}
+	return f.bounds.check()
+}
+
+func (f *callFlags) into(spec *probe.Spec) {
+	if f.on {
+		spec.Calls, spec.Rate, spec.Watch, spec.Bounds = true, f.rate, f.bounds.watch, f.bounds.bounds()
+	}
 }
 
 // checkTo wants one location before --to, and functions without it.

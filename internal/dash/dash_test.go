@@ -106,6 +106,34 @@ func TestKeysFit(t *testing.T) {
 	}
 }
 
+// The last snapshot of a call has the lower half of the page.
+func TestPageShowsTheLastSnapshot(t *testing.T) {
+	p := fed()
+	for i := range 3 {
+		p.event(&probe.Moment{Probe: "p1", Seq: uint64(i + 1), Time: noon, Function: "main.handle", File: "/src/orders.go", Line: 42,
+			Call: true, Duration: 52 * time.Millisecond, Frames: []probe.Frame{{Function: "main.handle", File: "/src/orders.go", Line: 42,
+				Variables: []probe.Variable{{Name: "asked\x1b[2J", Role: probe.RoleArgument, Value: integer(int64(4710 + i))}}}}})
+	}
+	for _, size := range [][2]int{{20, 8}, {40, 10}, {70, 30}, {200, 60}} {
+		p.Update(tea.WindowSizeMsg{Width: size[0], Height: size[1]})
+		page := ansi.Strip(p.draw())
+		if n := strings.Count(page, "\n") + 1; n > size[1] {
+			t.Errorf("%d lines in %d", n, size[1])
+		}
+		if size[1] < 30 {
+			continue
+		}
+		for _, want := range []string{"count 500", "████", "snapshot 3, the last", "main.handle", "took 52.0 ms", "4712", "q quit"} {
+			if !strings.Contains(page, want) {
+				t.Errorf("no %q on the page:\n%s", want, page)
+			}
+		}
+		if strings.Contains(p.draw(), "\x1b[2J") {
+			t.Error("the target controls the terminal")
+		}
+	}
+}
+
 func TestPauseLosesNothing(t *testing.T) {
 	p := fed()
 	p.key("p")

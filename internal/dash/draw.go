@@ -109,13 +109,21 @@ func (p *page) aggregate(s *series, room int) []string {
 		out = append(out, sink.Summary(s.last)...)
 	}
 	out = append(out, "")
-	if by := s.by(); by != nil && (p.rows || s.last == nil) {
-		return append(out, p.rowsOf(s, by, room-len(out))...)
+	all := room
+	if s.moment != nil { // the numbers leave it the lower half
+		room = max(len(out), room/2)
 	}
-	if s.last != nil {
+	if by := s.by(); by != nil && (p.rows || s.last == nil) {
+		out = append(out, p.rowsOf(s, by, room-len(out))...)
+	} else if s.last != nil {
 		out = append(out, sink.Histogram(&s.last.Dist, sink.Unit(s.last), max(10, p.width-44), paint)...)
 	}
-	return out
+	if s.moment == nil {
+		return out
+	}
+	out = append(out[:min(len(out), room)], "", paint.Bold(fmt.Sprintf("snapshot %d, the last", s.moment.Seq)))
+	lines := sink.MomentLines(s.moment, paint, p.width)
+	return append(out, lines[:min(len(lines), max(0, all-len(out)))]...)
 }
 
 // sparks are eighths of a line's height.

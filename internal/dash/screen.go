@@ -35,7 +35,11 @@ type Screen struct {
 	program *tea.Program
 	gone    chan struct{}
 	last    []probe.Event // for the plain terminal
+	moments int           // of these
 }
+
+// mostMoments are shown again on the plain terminal; a person keeps more by --save.
+const mostMoments = 20
 
 // New starts a page on the terminal.
 func New(opt Options) *Screen {
@@ -81,6 +85,11 @@ func (s *Screen) Event(e probe.Event) error {
 		s.last = append(s.last, e)
 	case *probe.Measured:
 		if x.Final {
+			s.last = append(s.last, e)
+		}
+	case *probe.Moment:
+		if s.moments < mostMoments {
+			s.moments++
 			s.last = append(s.last, e)
 		}
 	case *probe.CountNow:
@@ -211,6 +220,8 @@ func (p *page) event(e probe.Event) {
 		}
 	case *probe.CountNow:
 		p.seriesOf(e.Probe).counted(e)
+	case *probe.Moment:
+		p.seriesOf(e.Probe).moment = e
 	case *probe.Span:
 		p.spans = append(p.spans, sink.SpanLine(e, p.opt.Paint))
 		if n := len(p.spans) - mostSpans; n > 0 {

@@ -12,7 +12,8 @@ type series struct {
 	location string
 	last     *probe.Measured
 	count    *probe.CountNow
-	rates    []float64 // a second, from event to event
+	moment   *probe.Moment // the last snapshot of a call
+	rates    []float64     // a second, from event to event
 	began    time.Time
 	at       time.Time
 	n        uint64

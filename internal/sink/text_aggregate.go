@@ -112,7 +112,7 @@ func Summary(e *probe.Measured) []string {
 			fmt.Sprintf("min %s  p50 %s  p90 %s  p99 %s  p99.9 %s  max %s", exactly(d.Min, typ), q(0.5), q(0.9), q(0.99), q(0.999), exactly(d.Max, typ)),
 		}
 	}
-	for _, more := range []string{oddities(d), callsText(e.Calls)} {
+	for _, more := range []string{oddities(d), callsText(e.Calls), snapshotsText(e.Snapshots)} {
 		if more != "" {
 			lines = append(lines, more)
 		}
@@ -160,6 +160,21 @@ func callsText(c *probe.Calls) string {
 		return ""
 	}
 	return "calls: " + strings.Join(parts, ", ")
+}
+
+// snapshotsText says of which calls there are snapshots, and why of others not.
+func snapshotsText(s *probe.Snapshots) string {
+	if s == nil {
+		return ""
+	}
+	text := "snapshots: " + Number(s.Taken) + " taken"
+	if s.Suppressed > 0 {
+		text += ", " + Number(s.Suppressed) + " left out for the rate, the limit or the budget"
+	}
+	if s.Dropped > 0 {
+		text += ", " + Number(s.Dropped) + " without room"
+	}
+	return text
 }
 
 // rowsTable is the rows as a table.

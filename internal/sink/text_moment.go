@@ -18,15 +18,28 @@ const maxRows = 24
 // moment writes a snapshot as a tree: where and when, then what was asked for,
 // then the variables of the function, then who called it.
 func (t *Text) moment(m *probe.Moment) error {
-	p := page{paint: t.paint, width: t.opt.Width, seen: map[reference]int{}}
-	p.head(t, m)
+	name := ""
+	if t.opt.Named {
+		name = "  " + t.paint.Bold(Escape(m.Probe))
+	}
+	return t.write(momentText(m, t.paint, t.opt.Width, t.opt.Zone, name) + "\n")
+}
+
+// MomentLines is a snapshot as the lines of a page of so many columns.
+func MomentLines(m *probe.Moment, paint Paint, width int) []string {
+	return strings.Split(strings.TrimSuffix(momentText(m, paint, width, time.Local, ""), "\n"), "\n")
+}
+
+func momentText(m *probe.Moment, paint Paint, width int, zone *time.Location, name string) string {
+	p := page{paint: paint, width: width, seen: map[reference]int{}}
+	p.head(m, zone, name)
 	p.section("watches", tree.Named(m.Watches))
 	if len(m.Frames) > 0 {
 		p.site(&m.Frames[0])
 		p.stack(m.Frames)
 	}
 	p.foot(m)
-	return t.write(p.String() + "\n")
+	return p.String()
 }
 
 // page is a moment as text that is being written.
@@ -49,20 +62,21 @@ func (p *page) line(format string, args ...any) {
 	fmt.Fprintf(p, format+"\n", args...)
 }
 
-func (p *page) head(t *Text, m *probe.Moment) {
-	name := ""
-	if t.opt.Named {
-		name = "  " + p.paint.Bold(Escape(m.Probe))
+func (p *page) head(m *probe.Moment, zone *time.Location, name string) {
+	took := ""
+	if m.Call {
+		took = "  took " + p.paint.Bold(Quantity(float64(m.Duration), durationName))
 	}
-	p.line("%s%s  %s  %s  %s", p.paint.Dim(m.Time.In(t.opt.Zone).Format("15:04:05.000000")), name,
-		p.paint.Place(place(m.File, m.Line)), p.paint.Bold(tree.Short(m.Function)), p.paint.Dim(fmt.Sprintf("g%d", m.Goroutine)))
-	for _, s := range Circumstances(m, t.opt.Zone) {
+	p.line("%s%s  %s  %s  %s%s", p.paint.Dim(m.Time.In(zone).Format("15:04:05.000000")), name,
+		p.paint.Place(place(m.File, m.Line)), p.paint.Bold(tree.Short(m.Function)), p.paint.Dim(fmt.Sprintf("g%d", m.Goroutine)), took)
+	for _, s := range Circumstances(m, zone) {
 		p.line("%s", p.paint.Dim("  "+s))
 	}
 }
 
 // Circumstances say in words what else is known of a moment: whose it is, who
-// started the goroutine, which span it belongs to, what it cost.
+// started the goroutine, which span it belongs to, what it cost, and how long the call
+// took that began with it.
 func Circumstances(m *probe.Moment, zone *time.Location) []string {
 	s := fmt.Sprintf("pid %d", m.PID)
 	if m.Target != "" {
@@ -73,6 +87,9 @@ func Circumstances(m *probe.Moment, zone *time.Location) []string {
 		s += fmt.Sprintf(" in %.1f µs", float64(m.Took.Nanoseconds())/1000)
 	}
 	all := []string{s}
+	if m.Call {
+		all = append(all, "as it was when a call began that took "+Quantity(float64(m.Duration), durationName))
+	}
 	if c := m.Created; c != nil {
 		s := fmt.Sprintf("goroutine started by %s at %s", tree.Short(c.Function), place(c.File, c.Line))
 		if c.Goroutine != 0 {
