@@ -4,6 +4,7 @@ package engine
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -195,6 +196,9 @@ func TestNestedCallsShowTheirOwn(t *testing.T) {
 		fmt.Sscan(argument(t, m, "depth"), &depth)
 		if id < 100 || id%100 != 4-depth {
 			t.Errorf("job %d at depth %d", id, depth)
+		}
+		if secret := argument(t, m, "password"); strings.Contains(secret, "hunter2") || !strings.Contains(secret, "redacted") {
+			t.Errorf("a password comes out: %s", secret)
 		}
 	}
 	if len(moments) < 40 {

@@ -89,11 +89,12 @@ func handle(j *job, label string, d time.Duration, how string) (took time.Durati
 // nested is a handle within a handle: each has a job of its own.
 //
 //go:noinline
-func nested(j *job, depth int, d time.Duration) (took time.Duration) {
+func nested(j *job, depth int, d time.Duration, password string) (took time.Duration) {
 	began := time.Now()
 	if j.ID = -j.ID; depth > 0 {
-		nested(newJob(-j.ID+1), depth-1, d)
+		nested(newJob(-j.ID+1), depth-1, d, password)
 	}
+	sink.Add(int64(len(password)))
 	spin(d)
 	return time.Since(began)
 }
@@ -156,7 +157,7 @@ func crowd(n int) *truth {
 // nests runs n nested jobs.
 func nests(n int) *truth {
 	for i := range n {
-		nested(newJob(100*(i+1)), 4, time.Millisecond)
+		nested(newJob(100*(i+1)), 4, time.Millisecond, "hunter2")
 	}
 	return &truth{Returned: 5 * uint64(n)}
 }
