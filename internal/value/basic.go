@@ -214,7 +214,7 @@ func (r *Reader) array(t *program.Type, p Place) probe.Value {
 	if len(v.Elems) == 0 && v.Cut != "" {
 		return probe.Why(v.Cut)
 	}
-	if why, all := sameReason(v.Elems, func(e probe.Value) probe.Value { return e }); all {
+	if why, all := sameReason(v.Elems); all {
 		return probe.Why(why)
 	}
 	for i := range v.Elems {
@@ -247,6 +247,7 @@ func (r *Reader) digits(t *program.Type, p Place) (probe.Value, bool) {
 
 func (r *Reader) structure(t *program.Type, p Place) probe.Value {
 	v := probe.Value{Shape: probe.Struct}
+	var parts []probe.Value // that take any memory: others can be read anywhere
 	for i := range t.Fields {
 		f := &t.Fields[i]
 		if f.Name == "_" || f.Name == "" {
@@ -255,17 +256,19 @@ func (r *Reader) structure(t *program.Type, p Place) probe.Value {
 		e := r.value(f.Type, p.plus(f.Offset))
 		v.Late = v.Late || e.Late
 		v.Fields = append(v.Fields, probe.NamedValue{Name: f.Name, Value: e})
+		if f.Type != nil && f.Type.Size > 0 {
+			parts = append(parts, e)
+		}
 	}
-	if why, all := sameReason(v.Fields, func(f probe.NamedValue) probe.Value { return f.Value }); all {
+	if why, all := sameReason(parts); all {
 		return probe.Why(why)
 	}
 	return v
 }
 
 // sameReason tells whether all parts are unreadable for one reason.
-func sameReason[T any](parts []T, of func(T) probe.Value) (why string, all bool) {
-	for i, p := range parts {
-		v := of(p)
+func sameReason(parts []probe.Value) (why string, all bool) {
+	for i, v := range parts {
 		if v.Shape != probe.Unreadable || i > 0 && v.Text != why {
 			return "", false
 		}

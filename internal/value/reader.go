@@ -243,7 +243,7 @@ func (r *Reader) cut(addr uint64) string {
 		depth, _ = m.Depth(r.from.Addr)
 	}
 	switch {
-	case m.Short(addr) && r.cfg.Object > 0:
+	case r.cfg.Object > 0 && (m.Short(addr) || r.within(addr)):
 		return fmt.Sprintf("more than %d bytes of one object for --max-bytes %d", r.cfg.Object, b.MaxBytes)
 	case r.from.paid && depth >= b.Depth && m.Cut&ring.CutDepth != 0:
 		return fmt.Sprintf("deeper than --depth %d", b.Depth)
@@ -254,6 +254,20 @@ func (r *Reader) cut(addr uint64) string {
 		}
 	}
 	return WhyNot
+}
+
+// within tells that addr is behind the copied bytes of the object to which the
+// reference at r.from led.
+func (r *Reader) within(addr uint64) bool {
+	b := r.from.Bytes
+	if b == nil {
+		b = r.cfg.Image.Read(r.from.Addr, 8)
+	}
+	if len(b) < 8 {
+		return false
+	}
+	begin := binary.LittleEndian.Uint64(b)
+	return begin != 0 && begin <= addr && r.cfg.Image.Short(begin)
 }
 
 // value reads a value of type t.

@@ -522,6 +522,23 @@ func TestSpan(t *testing.T) {
 	}
 }
 
+// TestCutObject: all that lies behind the copied part of a large object was cut
+// for its size; an object of which nothing was copied is no list of holes, though
+// it has parts that take no memory.
+func TestCutObject(t *testing.T) {
+	large := structOf("main.large", "a", tInt, "b", tInt, "c", structOf("main.none"), "d", tInt)
+	cfg := Config{Image: imageOf(t, 0, at(0x20000), block{addr: 0x20000, data: words(1), depth: 1, short: true}), Object: 8}
+	v := New(cfg).Value(ptr(large), Place{Addr: 0x10000}, Exact)
+	const why = "more than 8 bytes of one object for --max-bytes 32768"
+	if f := v.Elems[0].Fields; len(f) != 4 || f[0].Value.Int != 1 || f[1].Value.Text != why || f[3].Value.Text != why {
+		t.Errorf("%+v", v)
+	}
+	cfg.Image = imageOf(t, ring.CutObjects, at(0x20000))
+	if v := New(cfg).Value(ptr(large), Place{Addr: 0x10000}, Exact); len(v.Elems) != 0 || v.Cut != "more than --max-items 256 objects" {
+		t.Errorf("%+v", v)
+	}
+}
+
 // TestUnforeseen: what an interface holds of a type that the target could not
 // follow says so; what no bound kept away in another place does not.
 func TestUnforeseen(t *testing.T) {
