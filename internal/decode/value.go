@@ -84,7 +84,7 @@ func (b *builder) value(s *program.Shape, depth int) probe.Value {
 		v.Type = s.Type.Name
 	}
 	v.Type = strings.ReplaceAll(v.Type, "go.shape.", "") // a generic function's types go by their shape
-	return v
+	return value.Written(v)
 }
 
 func (b *builder) form(s *program.Shape, depth int) probe.Value {

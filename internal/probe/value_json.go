@@ -52,6 +52,8 @@ func (v Value) AppendJSON(b []byte) []byte {
 			return appendText(b, v.Text)
 		}
 		return fmt.Appendf(b, `"0x%x"`, v.Uint)
+	case Literal:
+		return appendText(b, v.Text)
 	case Redacted:
 		return append(appendText(append(b, `{"redacted":`...), v.Text), '}')
 	}

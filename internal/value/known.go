@@ -108,22 +108,31 @@ func (r *Reader) rwMutex(t *program.Type, p Place) (probe.Value, bool) {
 	if !ok {
 		return probe.Value{}, false
 	}
-	readers := int64(int32(count))
+	return literal(rwMutexText(w.Text, int32(count), int32(wait)), late)
+}
+
+// rwMutexText says what a sync.RWMutex does: w is the text of its mutex for
+// writers, count and wait are its readers and those that a writer waits for.
+func rwMutexText(w string, count, wait int32) string {
+	readers := func(n int32) string {
+		if n == 1 {
+			return "held by 1 reader"
+		}
+		return fmt.Sprintf("held by %d readers", n)
+	}
 	switch {
-	case readers < 0 && int32(wait) > 0:
-		return literal(fmt.Sprintf("held by %d readers, a writer waiting", int32(wait)), late)
-	case readers < 0:
+	case count < 0 && wait > 0:
+		return readers(wait) + ", a writer waiting"
+	case count < 0:
 		text := "held by a writer"
-		if n := readers + maxReaders; n > 0 {
+		if n := count + maxReaders; n > 0 {
 			text += fmt.Sprintf(", %d readers waiting", n)
 		}
-		return literal(text, late)
-	case readers == 1:
-		return literal("held by 1 reader", late)
-	case readers > 0:
-		return literal(fmt.Sprintf("held by %d readers", readers), late)
+		return text
+	case count > 0:
+		return readers(count)
 	}
-	return literal(w.Text, late)
+	return w
 }
 
 // atomic reads the value inside an atomic type.

@@ -14,6 +14,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -113,8 +115,25 @@ var (
 	noTime time.Time
 )
 
+var locks struct {
+	Free, Held sync.Mutex
+	Read       sync.RWMutex
+	Number     atomic.Int64
+	Flag       atomic.Bool
+	Any        atomic.Value
+}
+
+func lock() {
+	locks.Held.Lock()
+	locks.Read.RLock()
+	locks.Number.Store(-7)
+	locks.Flag.Store(true)
+	locks.Any.Store("stored")
+}
+
 func fill() {
 	defer errorsToo()
+	lock()
 	for i := range 1000 {
 		many[fmt.Sprint("key", i)] = i
 	}
