@@ -336,7 +336,7 @@ func (p *page) variables(w *probe.Where) {
 	if len(list) == 0 {
 		text := "no variable is in scope; variables of packages can be read anywhere"
 		if slices.ContainsFunc(w.Issues, func(i probe.Issue) bool { return i.Code == probe.IssueNoDebug }) {
-			text = "its variables are not known, nor those of packages; lines, functions, goroutines and stacks are"
+			text = "its variables are not known; lines, functions, goroutines and stacks are"
 		}
 		p.line("  ", text)
 		return

@@ -113,8 +113,10 @@ func (p *planner) probe(index int, spec probe.Spec) (*planned, error) {
 		return pl, err
 	}
 	pl.issues = append(pl.issues, where.Issues...)
-	if spec.Kind == probe.Snapshot && !p.build.HasDebug() {
-		pl.issue(probe.IssueNoDebug, p.build.Missing())
+	if spec.Kind == probe.Snapshot {
+		if why := lacking(p.build, where.Sites); why != "" {
+			pl.issue(probe.IssueNoDebug, why)
+		}
 	}
 	if p.blocked(pl, where); len(where.Sites) == 0 {
 		return pl, nil

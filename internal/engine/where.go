@@ -50,8 +50,8 @@ func (x *Examiner) Where(at string) (*probe.Where, error) {
 		return nil, unserved(err)
 	}
 	out := &probe.Where{Location: at, Build: x.facts(), Issues: append([]probe.Issue{}, found.Issues...)}
-	if !x.build.HasDebug() {
-		out.Issues = append(out.Issues, probe.Issue{Code: probe.IssueNoDebug, Message: x.build.Missing()})
+	if why := lacking(x.build, found.Sites); why != "" {
+		out.Issues = append(out.Issues, probe.Issue{Code: probe.IssueNoDebug, Message: why})
 	}
 	scope := compile.NewScope(x.build, true)
 	for i, way := range x.ways(newPlanner(x.build), found.Sites) {
@@ -60,6 +60,16 @@ func (x *Examiner) Where(at string) (*probe.Where, error) {
 			Inlined: inlinedInto(x.build, s), How: way.how, Why: way.why, Variables: scope.At(s)})
 	}
 	return out, nil
+}
+
+// lacking says what debug information the build of some sites lacks, or the
+// package of one of them; "" if none does.
+func lacking(b *debuginfo.Build, sites []locate.Site) string {
+	why := b.Missing()
+	for i := 0; i < len(sites) && why == ""; i++ {
+		why = b.MissingAt(sites[i].PC)
+	}
+	return why
 }
 
 // unserved marks the error of code that takes no probe as a refusal.

@@ -217,3 +217,33 @@ func TestFoundNamesAreLocations(t *testing.T) {
 		}
 	})
 }
+
+// TestWhereWithoutDebugOfAPackage: a package that was compiled without debug
+// information has no variables, in a build that has it for others. It says why,
+// for a snapshot too.
+func TestWhereWithoutDebugOfAPackage(t *testing.T) {
+	src := map[string]string{"main.go": "package main\n\nimport \"fmt\"\n\nfunc main() { fmt.Println(add(1, 2)) }\n\n//go:noinline\nfunc add(a, b int) int { return a + b }\n"}
+	x, err := Examine(testprog.Build(t, src, testprog.Options{GCFlags: "-dwarf=false"}), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	for at, want := range map[string]bool{"main.add": true, "fmt.Fprintln": false} {
+		w, err := x.Where(at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pl, err := newPlanner(x.build).probe(0, probe.Spec{Kind: probe.Snapshot, At: at})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, issues := range [][]probe.Issue{w.Issues, pl.issues} {
+			said := slices.ContainsFunc(issues, func(i probe.Issue) bool {
+				return i.Code == probe.IssueNoDebug && strings.Contains(i.Message, "package main was compiled without debug information")
+			})
+			if said != want {
+				t.Errorf("%s: %v", at, issues)
+			}
+		}
+	}
+}

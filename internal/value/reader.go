@@ -198,7 +198,7 @@ func (r *Reader) now(addr uint64, n int64) []byte {
 		page, ok := r.pages[at&^(pageSize-1)]
 		if !ok {
 			if len(r.pages) >= maxPages {
-				return nil
+				return nil // whyLate tells it from a fault
 			}
 			if page = r.cfg.Late(at&^(pageSize-1), pageSize); len(page) != pageSize {
 				page = nil
@@ -221,12 +221,20 @@ func (r *Reader) why(addr uint64) string {
 		return "nil pointer"
 	}
 	if r.late {
-		return whyFault
+		return r.whyLate(addr)
 	}
 	if r.outer || m == nil {
 		return "of a calling frame only the stack is copied at the hit"
 	}
 	return r.cut(addr)
+}
+
+// whyLate says why what lies at addr could not be read after the hit.
+func (r *Reader) whyLate(addr uint64) string {
+	if _, asked := r.pages[addr&^(pageSize-1)]; !asked && len(r.pages) >= maxPages {
+		return fmt.Sprintf("more than %d pages of memory to be read after the hit", maxPages)
+	}
+	return whyFault
 }
 
 // cut names the bound that kept what lies at addr from being copied.

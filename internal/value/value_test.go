@@ -189,6 +189,21 @@ func TestLate(t *testing.T) {
 	if v.Late || len(v.Elems) != 1 || !v.Elems[0].Late || !v.Elems[0].Fields[0].Value.Late || v.String() != "&{V:7 Next:nil} (late)" {
 		t.Errorf("%s: %+v", v, v)
 	}
+	far, late := slice(tPtr), cfg.Late
+	cfg.Image = imageOf(t, 0, at(0x20000, 2*maxPages, 2*maxPages))
+	cfg.Late = func(addr uint64, n int64) []byte { // pointers to pages of their own
+		b := make([]byte, n)
+		for i := range n / 8 {
+			binary.LittleEndian.PutUint64(b[8*i:], 0x100000+uint64(addr-0x20000+8*uint64(i))*pageSize/8)
+		}
+		return b
+	}
+	cfg.Bounds.MaxItems = 1000
+	v = New(cfg).Value(far, Place{Addr: 0x10000}, Outer)
+	if e := v.Elems[len(v.Elems)-1]; !strings.HasPrefix(e.Cut, "more than 256 pages") {
+		t.Errorf("the last of %d: %+v", len(v.Elems), e)
+	}
+	cfg.Image, cfg.Late, cfg.Bounds.MaxItems = m, late, 0
 	calls, cfg.Past = 0, true // what is there now may be another thing
 	v = New(cfg).Value(tPtr, Place{Addr: 0x10000}, Outer)
 	if calls != 0 || len(v.Elems) != 0 || v.Cut == "" {
