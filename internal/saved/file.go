@@ -13,7 +13,7 @@ import (
 // File is a file of moments that is being written. It appears under its name
 // with the first moment, at once and whole; until then, what was there stays.
 type File struct {
-	f     *os.File
+	f     *os.File // nil before the first moment
 	path  string
 	size  int64
 	count int
@@ -21,7 +21,7 @@ type File struct {
 
 // Create begins a file, which only its owner may read: it holds what a program
 // in production had in its memory. It replaces nothing but another file of
-// moments, and leaves no trace where no moment comes.
+// moments, and leaves no trace where no moment comes, however the wait for it ends.
 func Create(path string) (*File, error) {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
@@ -29,11 +29,27 @@ func Create(path string) (*File, error) {
 	if err := replaceable(path); err != nil {
 		return nil, err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return nil, fmt.Errorf("the snapshots cannot be saved in %s: %w", path, err)
+	f := &File{path: path}
+	if err := f.begin(); err != nil { // better now than when a moment is at hand
+		return nil, err
 	}
-	return &File{f: f, path: path}, nil
+	return f, f.drop()
+}
+
+// begin makes the file, under a name of its own beside the one it will have.
+func (f *File) begin() (err error) {
+	if f.f, err = os.CreateTemp(filepath.Dir(f.path), "."+filepath.Base(f.path)+".*"); err != nil {
+		return fmt.Errorf("the snapshots cannot be saved in %s: %w", f.path, err)
+	}
+	return nil
+}
+
+// drop removes the file that begin made.
+func (f *File) drop() error {
+	f.f.Close()
+	err := os.Remove(f.f.Name())
+	f.f = nil
+	return err
 }
 
 // replaceable says whether a file may be replaced.
@@ -75,6 +91,11 @@ func (f *File) Write(m *probe.Moment) error {
 			return err
 		}
 		b = append(first, b...)
+		if f.f == nil {
+			if err := f.begin(); err != nil {
+				return err
+			}
+		}
 	}
 	n, err := f.f.Write(b)
 	if err != nil {
@@ -107,9 +128,11 @@ func (f *File) Count() int { return f.count }
 
 // Close ends the file.
 func (f *File) Close() error {
-	if f.count == 0 {
-		f.f.Close()
-		return os.Remove(f.f.Name())
+	switch {
+	case f.f == nil:
+		return nil
+	case f.count == 0:
+		return f.drop()
 	}
 	err := f.f.Sync()
 	if e := f.f.Close(); err == nil {

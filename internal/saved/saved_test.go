@@ -214,6 +214,7 @@ func TestFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	onlyFile(t, dir, "a.moments") // whoever is killed now leaves nothing
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}

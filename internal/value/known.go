@@ -24,6 +24,7 @@ func init() { // its functions read values, which looks here
 		"sync.Mutex":          (*Reader).mutex,
 		"internal/sync.Mutex": (*Reader).mutex,
 		"sync.RWMutex":        (*Reader).rwMutex,
+		"sync.WaitGroup":      (*Reader).waitGroup,
 		"math/big.Int":        (*Reader).bigInt,
 		"math/big.Rat":        (*Reader).bigRat,
 		"net.IP":              (*Reader).ip,
@@ -133,6 +134,26 @@ func rwMutexText(w string, count, wait int32) string {
 		return readers(count)
 	}
 	return w
+}
+
+// waitGroup reads the state of a sync.WaitGroup, one word since Go 1.20.
+func (r *Reader) waitGroup(t *program.Type, p Place) (probe.Value, bool) {
+	for _, word := range []string{"v", "value"} {
+		if state, late, ok := r.number(t, p, "state", word); ok {
+			return literal(waitGroupText(state), late)
+		}
+	}
+	return probe.Value{}, false
+}
+
+// waitGroupText tells a WaitGroup's counter, the upper half of its state, and who
+// waits, the lower one less a flag of testing/synctest (sync/waitgroup.go).
+func waitGroupText(state uint64) string {
+	text := fmt.Sprintf("counter %d", int32(state>>32))
+	if n := state & (1<<31 - 1); n > 0 {
+		text += fmt.Sprintf(", %d waiting", n)
+	}
+	return text
 }
 
 // atomic reads the value inside an atomic type.

@@ -25,6 +25,10 @@ func Written(v probe.Value) probe.Value {
 		if w.Shape == probe.Literal && count.Shape == probe.Int && wait.Shape == probe.Int {
 			out, _ = literal(rwMutexText(w.Text, int32(count.Int), int32(wait.Int)), v.Late)
 		}
+	case v.Type == "sync.WaitGroup":
+		if state := fieldOf(v, "state"); state.Shape == probe.Uint {
+			out, _ = literal(waitGroupText(state.Uint), v.Late)
+		}
 	case strings.HasPrefix(v.Type, "sync/atomic."):
 		if out = fieldOf(v, "v"); out.Shape == probe.Unreadable {
 			return v

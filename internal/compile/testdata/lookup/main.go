@@ -118,6 +118,7 @@ var (
 var locks struct {
 	Free, Held sync.Mutex
 	Read       sync.RWMutex
+	Group      sync.WaitGroup
 	Number     atomic.Int64
 	Flag       atomic.Bool
 	Any        atomic.Value
@@ -126,6 +127,7 @@ var locks struct {
 func lock() {
 	locks.Held.Lock()
 	locks.Read.RLock()
+	locks.Group.Add(2)
 	locks.Number.Store(-7)
 	locks.Flag.Store(true)
 	locks.Any.Store("stored")

@@ -184,6 +184,7 @@ var (
 	VRWFree     sync.RWMutex                                                                                                                                // want: free
 	VRWRead     sync.RWMutex                                                                                                                                // want: held by 2 readers
 	VRWWrite    sync.RWMutex                                                                                                                                // want: held by a writer
+	VWaitGroup  sync.WaitGroup                                                                                                                              // want: counter 3
 	VAtomI32    atomic.Int32                                                                                                                                // want: -5
 	VAtomI64    atomic.Int64                                                                                                                                // want: -6
 	VAtomU32    atomic.Uint32                                                                                                                               // want: 5
@@ -359,6 +360,7 @@ func prepare() {
 	VRWRead.RLock()
 	VRWRead.RLock()
 	VRWWrite.Lock()
+	VWaitGroup.Add(3)
 	VAtomI32.Store(-5)
 	VAtomI64.Store(-6)
 	VAtomU32.Store(5)
@@ -499,7 +501,7 @@ func touch() {
 		&VAnyPtr, &VAnySlice, &VAnyMap, &VAnyFunc, &VAnyFloat, &VAnyBool, &VAnyArr1, &VAnyEmpty, &VShape, &VShapePtr, &VShapeOne,
 		&VErr, &VWrapped, &VJoined, &VPathErr, &VCodeErr, &VNilMap, &VNoEntries, &VMap, &VMapInt, &VMapStruct, &VMapArr, &VMapBig,
 		&VMapHuge, &VMapDel, &VMapBigVal, &VMapAny, &VSet, &VTable, &VNilChan, &VChan, &VChanClosed, &VChanWait, &VFunc, &VNilFunc,
-		&VFnType, &VTimeUTC, &VTimeZone, &VTimeZero, &VDuration, &VMonth, &VMutex, &VHeld, &VRWFree, &VRWRead, &VRWWrite, &VAtomI32,
+		&VFnType, &VTimeUTC, &VTimeZone, &VTimeZero, &VDuration, &VMonth, &VMutex, &VHeld, &VRWFree, &VRWRead, &VRWWrite, &VWaitGroup, &VAtomI32,
 		&VAtomI64, &VAtomU32, &VAtomU64, &VAtomBool, &VAtomPtr, &VAtomVal, &VBigInt, &VBigZero, &VBigRat, &VIP4, &VIP6, &VIPNet,
 		&VAddr4, &VAddr6, &VAddrNone, &VAddrPort, &VPrefix, &VUnsafe, &VUnsafeNil, &VStructZero, &VAnon, &VPtrSlice, &VFuncs, &VLong,
 		&VText, &VCtx, &VList, &VClosure, &VMethod} {
