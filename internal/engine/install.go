@@ -289,7 +289,7 @@ func (s *Session) switchOn(l *live) error {
 		binary.LittleEndian.PutUint64(b[ring.ControlRemaining:], uint64(pl.spec.Limit))
 		binary.LittleEndian.PutUint64(b[ring.ControlTokens:], uint64(pl.spec.Rate))
 		binary.LittleEndian.PutUint64(b[ring.ControlSeen:], uint64(pl.spec.Seen))
-		binary.LittleEndian.PutUint64(b[ring.ControlStages:], uint64(stagesAllowed(s.opt.Budget, len(l.plan.probes), Totals{})))
+		binary.LittleEndian.PutUint64(b[ring.ControlStages:], uint64(firstStages(s.opt.Budget, len(l.plan.probes))))
 		if err := s.proc.WriteAt(b, l.bay.Control()+uint64(ring.Control(i))); err != nil {
 			return err
 		}

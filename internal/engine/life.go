@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"math"
 	"slices"
 	"time"
 
@@ -63,7 +62,7 @@ type life struct {
 	level     int           // of a time: how seldom its calls are timed, by samples
 	mean      float64       // nanoseconds a pass, lately
 	full      float64       // likewise before it was sampled
-	staged    uint64        // snapshots of calls, when more were allowed last
+	stages    allowance     // of snapshots of calls
 }
 
 // tells tells whether the probe says from time to time what it has.
@@ -154,9 +153,10 @@ func (m *machine) one(i int, l *life, now time.Time, t Totals) []effect {
 		l.counted = l.counted.Add(now.Sub(l.counted).Truncate(period))
 		out = append(out, effect{what: doCount, probe: i})
 	}
-	if l.spec.Calls && t.Staged != l.staged {
-		l.staged = t.Staged
-		out = append(out, effect{what: doAllow, probe: i, tokens: stagesAllowed(m.budget, len(m.lives), t)})
+	if l.spec.Calls && m.budget > 0 {
+		if tokens, news := l.stages.allow(m.budget/2/float64(len(m.lives)), now, t); news {
+			out = append(out, effect{what: doAllow, probe: i, tokens: tokens})
+		}
 	}
 	return out
 }
@@ -168,22 +168,6 @@ func (l *life) taken(t Totals) uint64 {
 	}
 	return max(t.Emitted, t.Taken)
 }
-
-// stagesAllowed is how many snapshots of calls one of so many probes may take between
-// two looks of the tool: half of what the budget gives a probe. Before any was taken
-// one is thought to cost firstStage, in nanoseconds.
-func stagesAllowed(budget float64, probes int, t Totals) int64 {
-	if budget <= 0 {
-		return math.MaxInt64 / 2
-	}
-	cost := float64(firstStage)
-	if t.Staged > 0 {
-		cost = max(t.StageCycles/float64(t.Staged), firstStage/10)
-	}
-	return max(1, int64(budget/2/float64(probes)*float64(pollEvery)/cost))
-}
-
-const firstStage = 5000
 
 // end takes one probe out.
 func (m *machine) end(i int, why probe.Reason) []effect {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math/rand"
 	"slices"
 	"testing"
 	"time"
@@ -44,40 +45,57 @@ func TestTimesAreSampledThenLeftOut(t *testing.T) {
 	}
 }
 
-// Snapshots of calls take what the budget leaves: before any was taken, and by what
-// they have cost since.
+// Snapshots of calls take what the budget leaves them and no more, whatever they cost,
+// however many calls there are, and however late the tool looks.
 func TestSnapshotsOfCallsKeepToTheBudget(t *testing.T) {
-	at := noonOfShed
-	for _, tc := range []struct {
-		budget, ns float64
-		probes     int
-		least      int64
-		most       int64
-	}{
-		{budget: 0, ns: 1e6, probes: 1, least: 1 << 60, most: 1 << 62},
-		{budget: 0.01, ns: 1000, probes: 1, least: 100, most: 100},
-		{budget: 0.01, ns: 20_000, probes: 1, least: 5, most: 5},
-		{budget: 0.01, ns: 20_000, probes: 5, least: 1, most: 1},
-		{budget: 0.01, ns: 1, probes: 1, least: 200, most: 200}, // no snapshot is that cheap
-		{budget: 0.01, ns: 1e9, probes: 1, least: 1, most: 1},
-	} {
-		m := &machine{budget: tc.budget}
-		totals := make([]Totals, tc.probes)
-		for range totals {
+	r := rand.New(rand.NewSource(3))
+	for _, ns := range []float64{700, 5000, 60_000, 2e6} {
+		for _, calls := range []int64{1, 40, 1 << 40} { // wanted in each 20 ms
+			at := noonOfShed
+			m := &machine{budget: 0.01}
 			m.add(probe.Spec{Kind: probe.Time, Calls: true}, at)
-		}
-		if effects := m.tick(at, totals); len(effects) != 0 {
-			t.Errorf("nothing was taken, and %+v", effects)
-		}
-		totals[0].Staged, totals[0].StageCycles = 10, 10*tc.ns
-		effects := m.tick(at, totals)
-		if len(effects) != 1 || effects[0].what != doAllow || effects[0].tokens < tc.least || effects[0].tokens > tc.most {
-			t.Errorf("%+v: %+v", tc, effects)
-		}
-		if effects := m.tick(at, totals); len(effects) != 0 {
-			t.Errorf("nothing was taken since, and %+v", effects)
+			m.add(probe.Spec{Kind: probe.Time}, at)
+			var total Totals
+			left := firstStages(m.budget, len(m.lives))
+			wanted := int64(0)
+			for at.Sub(noonOfShed) < 20*time.Second {
+				look := pollEvery
+				if r.Intn(50) == 0 {
+					look = 700 * time.Millisecond
+				}
+				at = at.Add(look)
+				take := min(left, calls*int64(look/pollEvery))
+				wanted += min(calls, 1<<30) * int64(look/pollEvery)
+				left -= take
+				total.Staged += uint64(take)
+				total.StageCycles += float64(take) * ns
+				for _, e := range m.tick(at, []Totals{total, {}}) {
+					if e.what == doAllow {
+						left = e.tokens
+					}
+				}
+			}
+			allowed := 0.0025 * float64(at.Sub(noonOfShed)) // half of the half
+			if total.StageCycles > allowed+0.0025*float64(saved)+2*ns+float64(firstStages(0.01, 2))*ns {
+				t.Errorf("%d calls of %v ns: %v of work, and %v are allowed", calls, ns, total.StageCycles, allowed)
+			}
+			if got := float64(total.Staged); got < 0.8*min(float64(wanted), allowed/ns) {
+				t.Errorf("%d calls of %v ns: %v snapshots of %v wanted and %v allowed", calls, ns, got, wanted, allowed/ns)
+			}
 		}
 	}
+}
+
+func TestNoBudgetAllowsAllSnapshots(t *testing.T) {
+	m := &machine{}
+	m.add(probe.Spec{Kind: probe.Time, Calls: true}, noonOfShed)
+	if effects := m.tick(noonOfShed, []Totals{{Staged: 1 << 40, StageCycles: 1 << 50}}); len(effects) != 0 || firstStages(0, 1) < 1<<60 {
+		t.Errorf("without a budget: %+v, %d at first", effects, firstStages(0, 1))
+	}
+}
+
+func TestCallsEndByTheirSnapshots(t *testing.T) {
+	at := noonOfShed
 	m := &machine{}
 	m.add(probe.Spec{Kind: probe.Time, Calls: true, Limit: 2}, at)
 	if effects := m.tick(at, []Totals{{Emitted: 50, Told: 1}}); len(effects) != 0 || !m.alive() {

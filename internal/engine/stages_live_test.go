@@ -122,17 +122,23 @@ func TestSlowCallsShowWhatTheyWereGiven(t *testing.T) {
 			seen := map[int]bool{}
 			for _, m := range o.momentsOf("p1") {
 				id := jobOf(t, m)
-				if seen[id] = true; want.Took[id] < int64(9*time.Millisecond) {
-					t.Errorf("job %d took %v, and has a snapshot of %v", id, time.Duration(want.Took[id]), m.Duration)
-				}
-				if d := int64(m.Duration) - want.Took[id]; d < -1000 || d > int64(time.Millisecond)+want.Took[id]/10 {
-					t.Errorf("job %d took %v, by its snapshot %v", id, time.Duration(want.Took[id]), m.Duration)
+				seen[id] = true
+				// The probe's time has the target's own in it, and what lies between them:
+				// on a busy machine another thread, perhaps.
+				if own := time.Duration(want.Took[id]); m.Duration <= 10*time.Millisecond || m.Duration < own-own/1000 {
+					t.Errorf("job %d took %v, by its snapshot %v", id, own, m.Duration)
 				}
 			}
+			slow := 0
 			for id, took := range want.Took {
-				if took > int64(11*time.Millisecond) && !seen[id] {
-					t.Errorf("job %d took %v, and has no snapshot", id, time.Duration(took))
+				if took > int64(11*time.Millisecond) {
+					if slow++; !seen[id] {
+						t.Errorf("job %d took %v, and has no snapshot", id, time.Duration(took))
+					}
 				}
+			}
+			if slow < 30 || len(seen) > 200 {
+				t.Errorf("%d calls of 300 were slow, and %d have a snapshot", slow, len(seen))
 			}
 			accounted(t, final["p1"], len(seen))
 			grown := o.momentsOf("p2")
