@@ -47,6 +47,8 @@ func variants(batches int) []variant {
 	image := probe.Spec{Kind: probe.Snapshot, At: "main.visit", Bounds: probe.Bounds{Depth: 20, MaxItems: 1100, MaxBytes: 128 << 10}}
 	leaf := logs
 	leaf.scenario = "leaf"
+	serve := many
+	serve.scenario = "serve"
 	never := "o.Qty > 1000"
 	log := func(s probe.Spec) probe.Spec {
 		s.Kind, s.Message = probe.Log, message
@@ -58,6 +60,7 @@ func variants(batches int) []variant {
 	return []variant{
 		{name: "counter", load: many, most: 3, spec: probe.Spec{Kind: probe.Count, At: "main.handle"}},
 		{name: "counter, condition false", load: many, most: 5, spec: probe.Spec{Kind: probe.Count, At: "main.handle", If: never}},
+		{name: "counter, condition with a look-up in a map of 100,000 strings", load: serve, spec: probe.Spec{Kind: probe.Count, At: "main.serve", If: `sessions[id].User == "alice"`}},
 		{name: "log, condition false", load: many, most: 5, spec: log(probe.Spec{If: never})},
 		{name: "log, rate exhausted", load: many, most: 5, spec: log(probe.Spec{Rate: 1})},
 		{name: "log, limit reached", load: once, most: 5, ended: true, spec: log(probe.Spec{Limit: 1000})},

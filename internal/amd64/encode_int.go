@@ -267,6 +267,13 @@ func (a *Asm) Btc(dst Reg, n uint8, size int) {
 	a.Bytes(n)
 }
 
+// Bts sets the bit of dst that n names (modulo 64).
+func (a *Asm) Bts(dst, n Reg) { a.rr(op{w: true, code: "\x0F\xAB"}, uint8(n), uint8(dst)) }
+
+// Bsf is dst = the number of the lowest bit of src that is set; of none, dst is
+// undefined and ZF set.
+func (a *Asm) Bsf(dst, src Reg) { a.rr(op{w: true, code: "\x0F\xBC"}, uint8(dst), uint8(src)) }
+
 // ShiftMemCL shifts memory by the low bits of RCX (modulo 32, or 64 for 8 bytes).
 func (a *Asm) ShiftMemCL(s Shift, m Mem, size int) {
 	a.rm(sized("\xD3", size), uint8(s), false, m, 0)

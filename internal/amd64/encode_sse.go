@@ -113,3 +113,33 @@ func (a *Asm) Pextrw(dst Reg, src X, n uint8) {
 	a.rr(op{prefix: 0x66, code: "\x0F\xC5"}, uint8(dst), uint8(src))
 	a.Bytes(n)
 }
+
+// Pinsrq puts src into word n (0, 1) of 8 bytes of dst (SSE4.1).
+func (a *Asm) Pinsrq(dst X, src Reg, n uint8) {
+	a.rr(op{prefix: 0x66, w: true, code: "\x0F\x3A\x22"}, uint8(dst), uint8(src))
+	a.Bytes(n)
+}
+
+// Pand is dst &= src, 16 bytes.
+func (a *Asm) Pand(dst, src X) { a.rr(op{prefix: 0x66, code: "\x0F\xDB"}, uint8(dst), uint8(src)) }
+
+// PxorMem is dst ^= memory, 16 bytes at a multiple of 16.
+func (a *Asm) PxorMem(dst X, m Mem) {
+	a.rm(op{prefix: 0x66, code: "\x0F\xEF"}, uint8(dst), true, m, 0)
+}
+
+// Pshufb makes each byte of dst that which src names by its number, or 0 where
+// the top bit of src's byte is set (SSSE3).
+func (a *Asm) Pshufb(dst, src X) {
+	a.rr(op{prefix: 0x66, code: "\x0F\x38\x00"}, uint8(dst), uint8(src))
+}
+
+// Aesenc is one round of AES on dst with the round key src (AES-NI).
+func (a *Asm) Aesenc(dst, src X) {
+	a.rr(op{prefix: 0x66, code: "\x0F\x38\xDC"}, uint8(dst), uint8(src))
+}
+
+// AesencMem is Aesenc with the round key in memory, at a multiple of 16.
+func (a *Asm) AesencMem(dst X, m Mem) {
+	a.rm(op{prefix: 0x66, code: "\x0F\x38\xDC"}, uint8(dst), true, m, 0)
+}

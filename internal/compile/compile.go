@@ -40,6 +40,7 @@ type Build interface {
 	Constant(name string) (value int64, t *program.Type, ok bool)
 	TypeByName(name string) *program.Type
 	TypesBase() uint64
+	Hashing() (*debuginfo.Hashing, error)
 	CFA(pc uint64) (program.CFA, error)
 	Implementations(t *program.Type) []*program.Type
 	Closures(most int) []uint64

@@ -3,6 +3,7 @@ package compile
 import (
 	"go/constant"
 	"reflect"
+	"strconv"
 
 	"github.com/sidelight-dev/sidelight/internal/expr"
 	"github.com/sidelight-dev/sidelight/internal/program"
@@ -62,6 +63,7 @@ func (c *checker) find(m, k expr.Node, o *operand) (finding, error) {
 	if why != "" {
 		return none, c.fail(m, "len("+c.text(m)+") tells how many entries it has", "%s (type %s) cannot be searched: %s", c.text(m), o.describe(), why)
 	}
+	layout.Hash = mapHash(c.s.b, o.typ, layout)
 	key, err := c.key(k, o.typ.Key, "the map's keys are")
 	if err != nil {
 		return none, err
@@ -195,7 +197,7 @@ func keyKind(t *program.Type, m *program.Map) (why string) {
 		return "keys that are fractions cannot be looked up"
 	}
 	s, ok := scalarOf(t.Kind)
-	if m.KeyType = s; !ok {
+	if m.KeyType, m.KeySize = s, t.Size; !ok {
 		return "keys of type " + short(t) + " cannot be looked up"
 	}
 	return ""
@@ -324,4 +326,48 @@ func holds(m *program.Map, t, key, elem *program.Type) bool {
 		return elem.Kind == reflect.Pointer && elem.Elem != nil && elem.Elem.Size == t.Elem.Size
 	}
 	return true
+}
+
+// mapHash says how keys of a map of type t are hashed; nil if that is not known.
+func mapHash(b Build, t *program.Type, m *program.Map) *program.Hash {
+	known, err := b.Hashing()
+	base := b.TypesBase()
+	if err != nil || base == 0 || t.RType == 0 {
+		return nil
+	}
+	h := &program.Hash{Uses: known.Uses, Schedule: known.Schedule, Hasher: base + t.RType + uint64(known.Hasher)}
+	seed := "seed"
+	if m.Classic {
+		seed = "hash0"
+	}
+	in, ok := fieldOf(t.Inner, seed)
+	if !ok || in.Type.Size != 4 && in.Type.Size != 8 {
+		return nil
+	}
+	h.Seed, h.SeedSize = in.Offset, in.Type.Size
+	if !m.Classic && !offsets(t.Inner, map[string]*int64{"globalShift": &h.Shift}) {
+		return nil
+	}
+	h.Func, ok = known.Funcs[hashFunc(m, h)]
+	if !ok {
+		return nil
+	}
+	return h
+}
+
+// hashFunc is the function by which the compiler hashes keys like those of a map
+// (cmd/compile/internal/reflectdata/alg.go: genhash).
+func hashFunc(m *program.Map, h *program.Hash) string {
+	if m.Key == program.KeyString {
+		return "strhash"
+	}
+	switch m.KeySize {
+	case 4, 8:
+		h.Word = true
+		fallthrough
+	case 1, 2, 16:
+		return "memhash" + strconv.FormatInt(8*m.KeySize, 10)
+	}
+	h.Varlen = true
+	return "memhash_varlen"
 }

@@ -215,6 +215,8 @@ func (w *world) TypeByName(name string) *program.Type {
 
 func (w *world) TypesBase() uint64 { return 0 }
 
+func (w *world) Hashing() (*debuginfo.Hashing, error) { return nil, errors.ErrUnsupported }
+
 func (w *world) CFA(uint64) (program.CFA, error) { return program.CFA{}, w.cfa }
 
 // runtimeType is the type at the address off, for decode.

@@ -43,17 +43,18 @@ type Build struct {
 	cache  *cache.Dir // nil: none
 	cached *cached    // what it had; nil: nothing
 
-	idx    onceErr[*index]
-	lines  lineCache
-	frames onceErr[*frameTable]
-	types  typeCache
-	trees  treeCache
-	slots  slotCache
-	rt     onceErr[*Runtime]
-	byPcln onceErr[*pclnIndex]
-	mod    onceErr[*moduleData]
-	relocs onceErr[relocTable]
-	base   onceErr[uint64] // runtime.types
+	idx     onceErr[*index]
+	lines   lineCache
+	frames  onceErr[*frameTable]
+	types   typeCache
+	trees   treeCache
+	slots   slotCache
+	rt      onceErr[*Runtime]
+	hashing onceErr[*Hashing]
+	byPcln  onceErr[*pclnIndex]
+	mod     onceErr[*moduleData]
+	relocs  onceErr[relocTable]
+	base    onceErr[uint64] // runtime.types
 
 	itabNames onceErr[map[string][]string]
 	anyTypes  onceErr[[]string]

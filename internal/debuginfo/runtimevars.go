@@ -121,6 +121,10 @@ func (b *Build) eachInst(name string, visit func(*amd64.Inst)) error {
 	if f == nil {
 		return fmt.Errorf("there is no function %s", name)
 	}
+	return b.eachInstOf(f, visit)
+}
+
+func (b *Build) eachInstOf(f *Func, visit func(*amd64.Inst)) error {
 	code, err := b.Bytes(f.Entry, int(f.End-f.Entry))
 	if err != nil {
 		return err

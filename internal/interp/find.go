@@ -1,6 +1,7 @@
 package interp
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"github.com/sidelight-dev/sidelight/internal/program"
@@ -45,6 +46,10 @@ type finder struct {
 	y, z  uint64 // the key
 	none  uint64 // where there is no such key; the length of a list
 	steps int
+
+	way  bool   // the hash leads the way
+	h    uint64 // the hash
+	want byte   // the control byte of a key with that hash
 }
 
 // ended is the panic by which a finder ends.
@@ -92,7 +97,7 @@ func (f *finder) list(n int64) uint64 {
 		panic(ended{program.StatusLarge})
 	}
 	for i := range n {
-		if at := f.at + uint64(i*f.m.KeyStep); f.same(at) {
+		if at := f.at + uint64(i*f.m.KeyStep); f.equal(at) {
 			return at
 		}
 	}
@@ -104,13 +109,18 @@ func (f *finder) look() (v uint64) {
 	if f.at == 0 || f.word(f.at+uint64(f.m.Count)) == 0 {
 		return 0
 	}
-	if f.word(f.at+uint64(f.m.Count)) > program.MaxEntries {
+	f.idle()
+	if single := !f.m.Classic && f.word(f.at+uint64(f.m.DirLen)) == 0; !single && f.hashed() {
+		f.way, f.h = true, f.hash()
+	} else if f.word(f.at+uint64(f.m.Count)) > program.MaxEntries {
 		panic(ended{program.StatusLarge})
 	}
-	f.idle()
-	if f.m.Classic {
+	switch {
+	case f.m.Classic:
 		v = f.classic()
-	} else {
+	case f.way:
+		v = f.probe()
+	default:
 		v = f.swiss()
 	}
 	f.idle()
@@ -167,15 +177,60 @@ func (f *finder) swiss() uint64 {
 			left--
 		}
 	}
-	if int64(f.word(f.at+uint64(f.m.DirLen))) != n || f.word(f.at+uint64(f.m.Dir)) != dir {
-		panic(ended{program.StatusWriting})
-	}
+	f.same(f.m.DirLen, uint64(n))
+	f.same(f.m.Dir, dir)
 	return 0
 }
 
+// probe goes where the hash leads in a Swiss map: to a table, and there from group
+// to group up to one with an empty slot.
+func (f *finder) probe() uint64 {
+	shift := f.byte(f.m.Hash.Shift)
+	n, dir := f.word(f.at+uint64(f.m.DirLen)), f.word(f.at+uint64(f.m.Dir))
+	i := f.h >> (shift & 63)
+	if n == 1 {
+		i = 0
+	}
+	if i >= n {
+		panic(ended{program.StatusWriting})
+	}
+	t := f.word(dir + 8*i)
+	mask, groups := f.word(t+uint64(f.m.Mask)), f.word(t+uint64(f.m.Groups))
+	f.want = byte(f.h & 0x7f)
+	place := f.h >> 7 & mask
+	for next := uint64(1); ; next++ {
+		f.count()
+		g := groups + place*uint64(f.m.GroupSize)
+		if v := f.group(g); v != 0 {
+			return v
+		}
+		if bytes.IndexByte(f.bytes(g, 8), program.SwissEmpty) >= 0 {
+			break
+		}
+		place = (place + next) & mask
+	}
+	f.same(f.m.DirLen, n)
+	f.same(f.m.Dir, dir)
+	return 0
+}
+
+// same ends unless a word of the map is what it was as the search began: the
+// entries have moved since, and one that was not found may be there.
+func (f *finder) same(off int64, was uint64) {
+	if f.word(f.at+uint64(off)) != was {
+		panic(ended{program.StatusWriting})
+	}
+}
+
 func (f *finder) classic() uint64 {
-	b := f.byte(f.m.B)
-	if b > program.MaxB {
+	b, most := f.byte(f.m.B), byte(program.MaxB)
+	if f.way {
+		most = program.MaxHashB
+		if f.want = byte(f.h >> 56); f.want < program.ClassicFull {
+			f.want += program.ClassicFull
+		}
+	}
+	if b > most {
 		panic(ended{program.StatusLarge})
 	}
 	first, base := f.word(f.at+uint64(f.m.Buckets)), f.word(f.at+uint64(f.m.Old))
@@ -186,6 +241,9 @@ func (f *finder) classic() uint64 {
 		}
 	}
 	for range 2 {
+		if f.way && left > 0 {
+			base, left = base+f.h&(left-1)*uint64(f.m.GroupSize), 1
+		}
 		for ; left > 0; left-- {
 			for g := base; g != 0; g = f.word(g + uint64(f.m.Overflow)) {
 				f.count()
@@ -197,7 +255,8 @@ func (f *finder) classic() uint64 {
 		}
 		base, left = first, uint64(1)<<b
 	}
-	if f.word(f.at+uint64(f.m.Buckets)) != first {
+	f.same(f.m.Buckets, first)
+	if f.byte(f.m.B) != b {
 		panic(ended{program.StatusWriting})
 	}
 	return 0
@@ -211,7 +270,10 @@ func (f *finder) group(g uint64) uint64 {
 		if f.m.Classic {
 			full = c >= program.ClassicFull
 		}
-		if !full || !f.same(g+uint64(f.m.Keys+int64(j)*f.m.KeyStep)) {
+		if f.way {
+			full = c == f.want
+		}
+		if !full || !f.equal(g+uint64(f.m.Keys+int64(j)*f.m.KeyStep)) {
 			continue
 		}
 		at := g + uint64(f.m.Elems+int64(j)*f.m.ElemStep)
@@ -223,8 +285,8 @@ func (f *finder) group(g uint64) uint64 {
 	return 0
 }
 
-// same compares the key at an address with that which is looked for.
-func (f *finder) same(at uint64) bool {
+// equal compares the key at an address with that which is looked for.
+func (f *finder) equal(at uint64) bool {
 	p, n := at, uint64(f.m.KeySize)
 	switch f.m.Key {
 	case program.KeyScalar:

@@ -16,9 +16,11 @@ type finding struct {
 	pass       amd64.Mem // place in the directory; which of two arrays
 	left       amd64.Mem // groups or buckets that come after this one
 	group, j   amd64.Mem
-	key, bytes amd64.Mem // the group's key and its text, the control bytes
-	control    amd64.Mem
-	first      amd64.Mem // the classic array as the search began
+	bytes      amd64.Mem // the text of the group's key
+	marks      amd64.Mem // bits of the entries that are still to be looked at
+	first, b   amd64.Mem // the classic array and its size as the search began
+	hash, want amd64.Mem // the hash, and eight times the control byte of a key with it
+	hashed     bool      // the hash leads the way
 	p, q, n, t amd64.Reg
 	found      amd64.Label
 	missing    amd64.Label
@@ -29,7 +31,7 @@ func (g *gen) findKey(n *program.Node, i int) {
 	g.aside(n, i, func(in []amd64.Mem, result amd64.Mem) {
 		a := g.a
 		f := &finding{m: n.Map, at: in[0], y: in[1], steps: g.slot(), list: g.slot(), len: g.slot(), pass: g.slot(), left: g.slot(),
-			group: g.slot(), j: g.slot(), key: g.slot(), bytes: g.slot(), control: g.slot(), first: g.slot(),
+			group: g.slot(), j: g.slot(), bytes: g.slot(), marks: g.slot(), first: g.slot(), b: g.slot(), hash: g.slot(), want: g.slot(),
 			p: g.pool[0], q: g.pool[1], n: g.pool[2], t: g.pool[3], found: a.NewLabel(), missing: a.NewLabel()}
 		none, done, checked := a.NewLabel(), a.NewLabel(), a.NewLabel()
 		if f.m.Key == program.KeyString {
@@ -48,16 +50,12 @@ func (g *gen) findKey(n *program.Node, i int) {
 		g.faulty()
 		a.OpMemImm(amd64.CMP, amd64.At(f.p, int32(f.m.Count)), 0, 8)
 		a.Jcc(amd64.CondE, none)
-		g.faulty()
-		a.OpMemImm(amd64.CMP, amd64.At(f.p, int32(f.m.Count)), program.MaxEntries, 8)
-		a.Jcc(amd64.CondA, g.fail(program.StatusLarge))
 		g.idle(f)
 		a.StoreImm(f.steps, program.MaxGroups, 8)
-		if f.m.Classic {
-			g.findClassic(f)
-		} else {
-			g.findSwiss(f)
+		if f.m.Hash != nil {
+			g.hashedWay(f)
 		}
+		g.everyWay(f)
 		a.Bind(f.found)
 		a.Load(f.t, f.j, 8)
 		a.ImulImm(f.t, f.t, f.m.ElemStep, 8)
@@ -107,6 +105,7 @@ func (g *gen) findElement(f *finding, length, result amd64.Mem) {
 	a.Store(f.group, f.q, 8)
 	g.equalKey(f, next)
 	a.Bind(next)
+	a.Load(f.q, f.group, 8)
 	a.OpMemImm(amd64.SUB, f.left, 1, 8)
 	a.OpImm(amd64.ADD, f.q, f.m.KeyStep, 8)
 	a.Jmp(top)
@@ -114,6 +113,33 @@ func (g *gen) findElement(f *finding, length, result amd64.Mem) {
 	a.Load(f.t, f.group, 8)
 	a.Store(result, f.t, 8)
 	a.Bind(f.missing)
+}
+
+// hashedWay goes where the hash leads, if it can be computed; else on.
+func (g *gen) hashedWay(f *finding) {
+	every := g.a.NewLabel()
+	g.hashable(f, every)
+	g.hash(f)
+	f.hashed = true
+	if f.m.Classic {
+		g.findClassic(f)
+	} else {
+		g.probeSwiss(f)
+	}
+	f.hashed = false
+	g.a.Bind(every)
+}
+
+// everyWay looks at every group.
+func (g *gen) everyWay(f *finding) {
+	g.faulty()
+	g.a.OpMemImm(amd64.CMP, amd64.At(f.p, int32(f.m.Count)), program.MaxEntries, 8)
+	g.a.Jcc(amd64.CondA, g.fail(program.StatusLarge))
+	if f.m.Classic {
+		g.findClassic(f)
+	} else {
+		g.findSwiss(f)
+	}
 }
 
 // faulty says that the next instruction reads what may not be there.
@@ -129,18 +155,19 @@ func (g *gen) idle(f *finding) {
 // moved fails where the entries of the map at p have moved since the search began:
 // one that was not found may be there.
 func (g *gen) moved(f *finding) {
-	same := func(off int64, was amd64.Mem) {
+	same := func(off int64, size int, was amd64.Mem) {
 		g.faulty()
-		g.a.Load(f.t, amd64.At(f.p, int32(off)), 8)
+		g.a.Load(f.t, amd64.At(f.p, int32(off)), size)
 		g.a.OpLoad(amd64.CMP, f.t, was, 8)
 		g.a.Jcc(amd64.CondNE, g.fail(program.StatusWriting))
 	}
 	if f.m.Classic {
-		same(f.m.Buckets, f.first)
+		same(f.m.Buckets, 8, f.first)
+		same(f.m.B, 1, f.b)
 		return
 	}
-	same(f.m.DirLen, f.len)
-	same(f.m.Dir, f.list)
+	same(f.m.DirLen, 8, f.len)
+	same(f.m.Dir, 8, f.list)
 }
 
 // step counts a group.
@@ -194,24 +221,99 @@ func (g *gen) findSwiss(f *finding) {
 	a.Jmp(tables)
 }
 
+// probeSwiss goes where the hash leads: to a table of the map at p, and there from
+// group to group up to one with an empty slot.
+func (g *gen) probeSwiss(f *finding) {
+	a, m := g.a, f.m
+	groups, only := a.NewLabel(), a.NewLabel()
+	a.Load(f.t, f.hash, 8)
+	a.Store(f.pass, f.t, 8)
+	a.OpImm(amd64.AND, f.t, 0x7f, 8)
+	g.wanted(f)
+	g.shiftBack(f)
+	g.faulty()
+	a.Load(f.n, amd64.At(f.p, int32(m.DirLen)), 8)
+	g.faulty()
+	a.Load(f.q, amd64.At(f.p, int32(m.Dir)), 8)
+	a.Store(f.len, f.n, 8)
+	a.Store(f.list, f.q, 8)
+	a.Zero(f.t)
+	a.OpImm(amd64.CMP, f.n, 1, 8)
+	a.Jcc(amd64.CondE, only)
+	a.Load(f.t, f.pass, 8)
+	a.Op(amd64.CMP, f.t, f.n, 8)
+	a.Jcc(amd64.CondAE, g.fail(program.StatusWriting))
+	a.Bind(only)
+	g.faulty()
+	a.Load(f.q, amd64.AtIndex(f.q, f.t, 8, 0), 8)
+	g.faulty()
+	a.Load(f.t, amd64.At(f.q, int32(m.Mask)), 8)
+	a.Store(f.left, f.t, 8)
+	g.faulty()
+	a.Load(f.q, amd64.At(f.q, int32(m.Groups)), 8)
+	a.Store(f.first, f.q, 8)
+	a.StoreImm(f.pass, 0, 8)
+	a.Load(f.n, f.hash, 8)
+	a.ShiftImm(amd64.SHR, f.n, 7, 8)
+	a.Bind(groups)
+	g.step(f)
+	a.OpLoad(amd64.AND, f.n, f.left, 8)
+	a.Store(f.b, f.n, 8)
+	a.ImulImm(f.q, f.n, m.GroupSize, 8)
+	a.OpLoad(amd64.ADD, f.q, f.first, 8)
+	g.scan(f)
+	g.empty(f, f.missing)
+	a.OpMemImm(amd64.ADD, f.pass, 1, 8)
+	a.Load(f.n, f.b, 8)
+	a.OpLoad(amd64.ADD, f.n, f.pass, 8)
+	a.Jmp(groups)
+}
+
+// shiftBack shifts pass to the right, by as much as the map at p says.
+func (g *gen) shiftBack(f *finding) {
+	a := g.a
+	m := g.mark()
+	kept := g.slot()
+	a.Store(kept, amd64.RCX, 8)
+	g.faulty()
+	a.Load(amd64.RCX, amd64.At(f.p, int32(f.m.Hash.Shift)), 1)
+	a.ShiftMemCL(amd64.SHR, f.pass, 8)
+	a.Load(amd64.RCX, kept, 8)
+	g.release(m)
+}
+
+// empty goes to l if the group has a slot where there was never an entry: the byte
+// SwissEmpty.
+func (g *gen) empty(f *finding, l amd64.Label) {
+	a := g.a
+	a.Load(f.q, f.group, 8)
+	g.faulty()
+	a.Load(f.n, amd64.At(f.q, 0), 8)
+	a.MovRI64(f.t, eachByte*program.SwissEmpty)
+	a.Op(amd64.XOR, f.n, f.t, 8)
+	g.zeros(f)
+	a.Test(f.n, f.n, 8)
+	a.Jcc(amd64.CondNE, l)
+}
+
 // findClassic goes through the buckets that the map at p is about to leave, if it
 // grows, and then through the others: entries move from the former to the latter,
-// so that none is missed.
+// so that none is missed. Of either, the hash names one.
 func (g *gen) findClassic(f *finding) {
 	a, m := g.a, f.m
-	shift, shifted, buckets, chain, next, same := a.NewLabel(), a.NewLabel(), a.NewLabel(), a.NewLabel(), a.NewLabel(), a.NewLabel()
+	buckets, chain, next, same := a.NewLabel(), a.NewLabel(), a.NewLabel(), a.NewLabel()
+	most := int64(program.MaxB)
+	if f.hashed {
+		most = program.MaxHashB
+		g.topHash(f)
+	}
 	g.faulty()
 	a.Load(f.t, amd64.At(f.p, int32(m.B)), 1)
-	a.OpImm(amd64.CMP, f.t, program.MaxB, 8)
+	a.OpImm(amd64.CMP, f.t, most, 8)
 	a.Jcc(amd64.CondA, g.fail(program.StatusLarge))
-	a.MovRI64(f.n, 1)
-	a.Bind(shift)
-	a.Test(f.t, f.t, 8)
-	a.Jcc(amd64.CondE, shifted)
-	a.Op(amd64.ADD, f.n, f.n, 8)
-	a.OpImm(amd64.SUB, f.t, 1, 8)
-	a.Jmp(shift)
-	a.Bind(shifted)
+	a.Store(f.b, f.t, 8)
+	a.Zero(f.n)
+	a.Bts(f.n, f.t)
 	a.Store(f.len, f.n, 8)
 	a.StoreImm(f.left, 0, 8)
 	a.StoreImm(f.pass, 0, 8)
@@ -229,6 +331,7 @@ func (g *gen) findClassic(f *finding) {
 	a.ShiftImm(amd64.SHR, f.n, 1, 8)
 	a.Bind(same)
 	a.Store(f.left, f.n, 8)
+	g.named(f)
 	a.Bind(buckets)
 	a.OpMemImm(amd64.CMP, f.left, 0, 8)
 	a.Jcc(amd64.CondE, next)
@@ -253,7 +356,47 @@ func (g *gen) findClassic(f *finding) {
 	a.Store(f.list, f.q, 8)
 	a.Load(f.n, f.len, 8)
 	a.Store(f.left, f.n, 8)
+	g.named(f)
 	a.Jmp(buckets)
+}
+
+// named leaves of the n buckets at list, which is q, the one that the hash names.
+func (g *gen) named(f *finding) {
+	if !f.hashed {
+		return
+	}
+	a, none := g.a, g.a.NewLabel()
+	a.OpImm(amd64.SUB, f.n, 1, 8)
+	a.Jcc(amd64.CondS, none)
+	a.OpLoad(amd64.AND, f.n, f.hash, 8)
+	a.ImulImm(f.n, f.n, f.m.GroupSize, 8)
+	a.Op(amd64.ADD, f.q, f.n, 8)
+	a.Store(f.list, f.q, 8)
+	a.StoreImm(f.left, 1, 8)
+	a.Bind(none)
+}
+
+// topHash makes the control byte: the hash's top 8 bits, none of those that mean
+// something else.
+func (g *gen) topHash(f *finding) {
+	a, high := g.a, g.a.NewLabel()
+	a.Load(f.t, f.hash, 8)
+	a.ShiftImm(amd64.SHR, f.t, 56, 8)
+	a.OpImm(amd64.CMP, f.t, program.ClassicFull, 8)
+	a.Jcc(amd64.CondAE, high)
+	a.OpImm(amd64.ADD, f.t, program.ClassicFull, 8)
+	a.Bind(high)
+	g.wanted(f)
+}
+
+// eachByte times a byte is that byte eight times.
+const eachByte = 0x0101010101010101
+
+// wanted keeps the control byte t, eight times.
+func (g *gen) wanted(f *finding) {
+	g.a.MovRI64(f.n, eachByte)
+	g.a.Imul(f.t, f.n, 8)
+	g.a.Store(f.want, f.t, 8)
 }
 
 // scan looks for the key in the group at q: to found, with its number in j, or
@@ -262,29 +405,61 @@ func (g *gen) scan(f *finding) {
 	a := g.a
 	next := a.NewLabel()
 	a.Store(f.group, f.q, 8)
-	a.StoreImm(f.j, 0, 8)
 	g.faulty()
 	a.Load(f.n, amd64.At(f.q, 0), 8)
+	g.marked(f)
 	top := a.Here()
-	if f.m.Classic {
-		a.Extend(f.t, f.n, 1)
-		a.OpImm(amd64.CMP, f.t, program.ClassicFull, 4)
-		a.Jcc(amd64.CondB, next)
-	} else {
-		a.TestImm(f.n, 0x80, 4)
-		a.Jcc(amd64.CondNE, next)
-	}
-	g.equalKey(f, next)
+	a.Bsf(f.t, f.n)
+	a.Jcc(amd64.CondE, next)
+	a.ShiftImm(amd64.SHR, f.t, 3, 8)
+	a.Store(f.j, f.t, 8)
+	a.ImulImm(f.q, f.t, f.m.KeyStep, 8)
+	a.OpLoad(amd64.ADD, f.q, f.group, 8)
+	a.Lea(f.t, amd64.At(f.n, -1))
+	a.Op(amd64.AND, f.n, f.t, 8)
+	g.equalKey(f, top)
 	a.Bind(next)
-	a.ShiftImm(amd64.SHR, f.n, 8, 8)
-	a.OpImm(amd64.ADD, f.q, f.m.KeyStep, 8)
-	a.OpMemImm(amd64.ADD, f.j, 1, 8)
-	a.OpMemImm(amd64.CMP, f.j, program.GroupLen, 8)
-	a.Jcc(amd64.CondB, top)
+}
+
+// marked makes n, a group's control bytes, the top bits of those whose keys are to
+// be compared: all that are there, or all that have the right hash. No byte's sum
+// reaches the next one.
+func (g *gen) marked(f *finding) {
+	a := g.a
+	const top, rest uint64 = eachByte * 0x80, eachByte * 0x7f
+	switch {
+	case f.hashed:
+		a.OpLoad(amd64.XOR, f.n, f.want, 8)
+		g.zeros(f)
+		return
+	case f.m.Classic: // a byte of ClassicFull or more
+		a.MovRI64(f.t, rest)
+		a.MovRR(f.p, f.n)
+		a.Op(amd64.AND, f.p, f.t, 8)
+		a.MovRI64(f.t, eachByte*(0x80-program.ClassicFull))
+		a.Op(amd64.ADD, f.p, f.t, 8)
+		a.Op(amd64.OR, f.n, f.p, 8)
+	default: // a byte without the top bit
+		a.Not(f.n, 8)
+	}
+	a.MovRI64(f.t, top)
+	a.Op(amd64.AND, f.n, f.t, 8)
+}
+
+// zeros makes n the top bits of its bytes that are 0.
+func (g *gen) zeros(f *finding) {
+	a := g.a
+	a.MovRI64(f.t, eachByte*0x7f)
+	a.MovRR(f.p, f.n)
+	a.Op(amd64.AND, f.p, f.t, 8)
+	a.Op(amd64.ADD, f.p, f.t, 8)
+	a.Op(amd64.OR, f.n, f.p, 8)
+	a.Op(amd64.OR, f.n, f.t, 8)
+	a.Not(f.n, 8)
 }
 
 // equalKey goes to found if the key at q + Keys is that which is looked for, else
-// to next, with q and n as they were.
+// to next, with n as it was.
 func (g *gen) equalKey(f *finding, next amd64.Label) {
 	a, m := g.a, f.m
 	at := amd64.At(f.q, int32(m.Keys))
@@ -300,7 +475,8 @@ func (g *gen) equalKey(f *finding, next amd64.Label) {
 			g.truth(f.t)
 		}
 		a.OpLoad(amd64.CMP, f.t, f.y, 8)
-		a.Jcc(amd64.CondE, f.found)
+		a.Jcc(amd64.CondNE, next)
+		a.Jmp(f.found)
 		return
 	case program.KeyString:
 		g.faulty()
@@ -312,8 +488,7 @@ func (g *gen) equalKey(f *finding, next amd64.Label) {
 	default:
 		a.Lea(f.p, at)
 	}
-	a.Store(f.key, f.q, 8)
-	a.Store(f.control, f.n, 8)
+	a.Store(f.marks, f.n, 8)
 	a.Store(f.bytes, f.p, 8)
 	if m.Key == program.KeyString {
 		a.Load(f.n, f.z, 8)
@@ -326,6 +501,6 @@ func (g *gen) equalKey(f *finding, next amd64.Label) {
 	a.Bind(rest)
 	g.eachByte(t, f.found, differ)
 	a.Bind(differ)
-	a.Load(f.q, f.key, 8)
-	a.Load(f.n, f.control, 8)
+	a.Load(f.n, f.marks, 8)
+	a.Jmp(next)
 }

@@ -26,11 +26,12 @@
 // descriptors lie beside the code (Tables), and all it remembers meanwhile lies
 // in the frame, in the record and in the extra memory of its block.
 //
-// X15 is the one vector register that bodies use: Go's compiler keeps it zero
+// X15 is the vector register that bodies use: Go's compiler keeps it zero
 // in Go code and never holds a value there, so it serves as scratch and is zero
 // again at the end (cmd/compile/abi-internal.md, and X15 outside the register
 // masks of ssa/_gen/AMD64Ops.go, 1.22 to 1.26; in a server of 82 MB only assembly
-// writes anything else to it). Assembly takes no probe.
+// writes anything else to it). Assembly takes no probe. Only hashes of keys need
+// more of them, which wait in the frame meanwhile.
 package jit
 
 import (

@@ -3,9 +3,11 @@
 package jit
 
 import (
+	"math/bits"
 	"math/rand"
 	"testing"
 
+	"github.com/sidelight-dev/sidelight/internal/interp"
 	"github.com/sidelight-dev/sidelight/internal/pattern"
 	"github.com/sidelight-dev/sidelight/internal/program"
 )
@@ -55,6 +57,16 @@ type mapping struct {
 	m    *program.Map
 	size int64    // of a key
 	keys [][]byte // scalars and memory: the bytes; strings: the text
+
+	seed  uint64
+	runs  []run // Swiss: the table of each place in the directory; classic: the arrays
+	depth int   // Swiss: the logarithm of the directory's length, if there is one
+}
+
+// run is groups in a row.
+type run struct {
+	at uint64
+	n  int64
 }
 
 // find looks for a key in a random map, mostly for one that is there.
@@ -68,8 +80,16 @@ func (w *author) find(depth int) *program.Node {
 	case program.KeyString:
 		k.size = 16
 	default:
-		k.m.KeySize = int64(1 + w.Intn(30))
-		k.size = k.m.KeySize
+		k.size = int64(1 + w.Intn(30))
+		if w.Intn(3) == 0 {
+			k.size = int64(16 + w.Intn(150))
+		}
+	}
+	if k.m.Key != program.KeyString {
+		k.m.KeySize = k.size
+	}
+	if w.Intn(2) == 0 {
+		k.hashes()
 	}
 	n := &program.Node{Op: program.OpFind, Type: program.U64, Map: k.m}
 	if w.Intn(4) == 0 {
@@ -103,6 +123,15 @@ func (w *author) find(depth int) *program.Node {
 		}
 	default:
 		n.Y = &program.Node{Op: program.OpData, Type: program.U64, Data: key}
+		if w.Intn(3) == 0 { // about the end of a page, behind the last of which nothing can be read
+			end := int64(1+w.Intn(16)) << 12
+			at := rigHeap + end - int64(len(key))
+			if end < rigHole-rigHeap {
+				at += int64(w.Intn(len(key) + 1))
+			}
+			copy(w.r.mem[at:], key)
+			n.Y = &program.Node{Op: program.OpAddr, Type: program.U64, Imm: at + int64(w.r.base-w.r.env.Slide)}
+		}
 		if n.Z = constant(program.I64, int64(len(key))); k.m.Key == program.KeyMemory {
 			n.Z = nil
 		} else if w.Intn(10) == 0 {
@@ -116,7 +145,9 @@ func (w *author) find(depth int) *program.Node {
 func (k *mapping) random() []byte {
 	n := k.size
 	if k.m.Key == program.KeyString {
-		n = int64(k.w.Intn(12))
+		if n = int64(k.w.Intn(12)); k.m.Hash != nil && k.w.Intn(2) == 0 {
+			n = lengths[k.w.Intn(len(lengths))] + int64(k.w.Intn(3)) - 1
+		}
 	}
 	b := make([]byte, n)
 	for i := range b {
@@ -142,17 +173,92 @@ func (k *mapping) list(n *program.Node) {
 
 // key writes a random key to an address.
 func (k *mapping) key(to uint64) {
-	w := k.w
 	key := k.random()
 	k.keys = append(k.keys, key)
+	k.keep(to, key)
+}
+
+// keep writes a key to an address.
+func (k *mapping) keep(to uint64, key []byte) {
+	w := k.w
 	if k.m.Key == program.KeyString {
-		text := w.alloc(16)
+		text := w.alloc(max(16, int64(len(key))))
 		copy(w.r.mem[text-w.r.base:], key)
 		w.set(to, text)
 		w.set(to+8, uint64(len(key)))
 	} else {
 		copy(w.r.mem[to-w.r.base:], key)
 	}
+}
+
+// lengths are those at which hashing changes its way.
+var lengths = []int64{1, 16, 17, 32, 64, 128, 256, 400}
+
+// hashes says how keys are hashed; seldom it is not so.
+func (k *mapping) hashes() {
+	w := k.w
+	h := &program.Hash{Seed: 64, SeedSize: 4 << w.Intn(2), Shift: 72 + int64(w.Intn(8)), Word: k.size == 4 || k.size == 8,
+		Varlen: k.m.Key == program.KeyMemory && w.Intn(2) == 0, Func: w.Uint64() >> 20}
+	if k.m.Key == program.KeyString {
+		h.Word = false
+	}
+	k.m.Hash = h
+	slide := w.r.env.Slide
+	schedule := w.alloc(program.ScheduleLen+16) &^ 15
+	for off := range uint64(program.ScheduleLen / 8) {
+		w.r.put(int(schedule+8*off-w.r.base), w.Uint64())
+	}
+	uses, hasher, closure := w.alloc(8), w.alloc(8), w.alloc(16)
+	h.Schedule, h.Uses, h.Hasher = schedule-slide, uses-slide, hasher-slide
+	w.set(uses, uint64(1+w.Intn(250)))
+	w.set(hasher, closure)
+	w.set(closure, h.Func+slide)
+	w.set(closure+8, uint64(k.m.KeySize))
+	switch w.Intn(16) {
+	case 0:
+		w.set(uses, 0)
+	case 1:
+		w.set(closure, 0)
+	case 2:
+		w.set(closure+8, 0)
+	}
+}
+
+// settle puts keys where their hashes lead.
+func (k *mapping) settle() {
+	w, m := k.w, k.m
+	if m.Hash == nil || len(k.runs) == 0 {
+		return
+	}
+	schedule := w.r.mem[m.Hash.Schedule+w.r.env.Slide-w.r.base:][:program.ScheduleLen]
+	for range 6 {
+		key := k.random()
+		h := interp.Hash(m.Hash, k.seed, key, schedule)
+		r, place, control := k.runs[w.Intn(len(k.runs))], h, byte(h>>56)
+		if control < program.ClassicFull {
+			control += program.ClassicFull
+		}
+		if !m.Classic {
+			i := 0
+			if k.depth > 0 {
+				i = int(h >> (64 - k.depth))
+			}
+			if i >= len(k.runs) {
+				continue
+			}
+			r, place, control = k.runs[i], h>>7, byte(h&0x7f)
+		}
+		k.keys = append(k.keys, key)
+		k.put(r.at+place%uint64(r.n)*uint64(m.GroupSize), int64(w.Intn(8)), control, key)
+	}
+}
+
+// put writes an entry of a group.
+func (k *mapping) put(g uint64, j int64, control byte, key []byte) {
+	w, m := k.w, k.m
+	w.r.mem[g-w.r.base+uint64(j)] = control
+	k.keep(g+uint64(m.Keys+j*m.KeyStep), key)
+	w.set(g+uint64(m.Elems+j*m.ElemStep), w.heap())
 }
 
 // write lays the map out and gives its address.
@@ -173,11 +279,16 @@ func (k *mapping) write() uint64 {
 		m.Elems = m.Keys + step
 		m.GroupSize = 8 + 8*m.KeyStep
 	}
-	at := w.alloc(64)
-	for off := range uint64(8) {
+	at := w.alloc(80)
+	for off := range uint64(10) {
 		w.set(at+8*off, 0)
 	}
 	w.set(at+uint64(m.Count), uint64(w.Intn(9)*(1+w.Intn(2)*w.Intn(2)*w.Intn(600))))
+	if m.Hash != nil {
+		k.seed = w.Uint64() >> (64 - 8*m.Hash.SeedSize)
+		w.r.put(int(at-w.r.base)+int(m.Hash.Seed), k.seed|uint64(w.Intn(2))<<63)
+		k.seed = w.r.get(int(at-w.r.base)+int(m.Hash.Seed)) << (64 - 8*m.Hash.SeedSize) >> (64 - 8*m.Hash.SeedSize)
+	}
 	flags := uint64(0)
 	if w.Intn(12) == 0 {
 		flags = uint64(w.Intn(16))
@@ -188,6 +299,7 @@ func (k *mapping) write() uint64 {
 	} else {
 		k.swiss(at)
 	}
+	k.settle()
 	return at
 }
 
@@ -196,6 +308,12 @@ func (k *mapping) swiss(at uint64) {
 	tables := w.Intn(4)
 	if w.Intn(100) == 0 {
 		tables = 1100 // of one table each place
+	}
+	if tables > 0 {
+		k.depth = bits.Len(uint(tables - 1))
+	}
+	if m.Hash != nil {
+		w.r.mem[at-w.r.base+uint64(m.Hash.Shift)] = byte(64 - k.depth)
 	}
 	w.set(at+uint64(m.DirLen), uint64(tables))
 	if tables == 0 {
@@ -208,11 +326,13 @@ func (k *mapping) swiss(at uint64) {
 		t := w.alloc(32)
 		n := uint64(1) << w.Intn(3)
 		w.set(t+uint64(m.Index), uint64(i))
-		w.set(t+uint64(m.Groups), k.groups(int64(n)))
+		groups := k.groups(int64(n))
+		w.set(t+uint64(m.Groups), groups)
 		w.set(t+uint64(m.Mask), n-1)
 		for range 1 + w.Intn(2) {
 			if i < tables {
 				w.set(dir+8*uint64(i), t)
+				k.runs = append(k.runs, run{groups, int64(n)})
 				i++
 			}
 		}
@@ -227,9 +347,14 @@ func (k *mapping) classic(at uint64) {
 	}
 	w.r.mem[at-w.r.base+uint64(m.B)] = byte(b)
 	n := min(int64(1)<<b, 4)
-	w.set(at+uint64(m.Buckets), k.groups(n))
+	k.runs = []run{{k.groups(n), int64(1) << b}}
+	w.set(at+uint64(m.Buckets), k.runs[0].at)
 	if w.Intn(3) == 0 {
-		w.set(at+uint64(m.Old), k.groups(max(n/2, 1)))
+		k.runs = append(k.runs, run{k.groups(max(n/2, 1)), max(int64(1)<<b/2, 1)})
+		w.set(at+uint64(m.Old), k.runs[1].at)
+	}
+	if b > 2 {
+		k.runs = nil // not all of them are there
 	}
 }
 
@@ -244,9 +369,9 @@ func (k *mapping) groups(n int64) uint64 {
 			if w.Intn(3) == 0 {
 				control = 0x80
 			}
-			w.r.mem[g-w.r.base+uint64(j)] = control
-			k.key(g + uint64(m.Keys+j*m.KeyStep))
-			w.set(g+uint64(m.Elems+j*m.ElemStep), w.heap())
+			key := k.random()
+			k.keys = append(k.keys, key)
+			k.put(g, j, control, key)
 		}
 		if m.Classic {
 			next := uint64(0)
@@ -265,8 +390,8 @@ func TestFindsEqualTheInterpreter(t *testing.T) {
 	r := newRig(t, 4)
 	r.catch()
 	outcomes := map[program.Status]int{}
-	found, strays := 0, 0
-	for seed := range int64(1000) {
+	found, hashed, strays := 0, 0, 0
+	for seed := range int64(2000) {
 		w := &author{Rand: rand.New(rand.NewSource(seed)), r: r}
 		r.t, r.env.Log, r.env.Slide = t, true, 0
 		w.scribble()
@@ -288,6 +413,9 @@ func TestFindsEqualTheInterpreter(t *testing.T) {
 		outcomes[st]++
 		if v != 0 {
 			found++
+			if n.Op == program.OpFind && n.Map.Hash != nil {
+				hashed++
+			}
 		}
 		want := plain(s, oracle.Record(s, r.env.Probe, r.env.Site, 0))
 		unchanged(t, "registers", in, r.run(in), live)
@@ -295,13 +423,13 @@ func TestFindsEqualTheInterpreter(t *testing.T) {
 			t.Fatalf("seed %d: record\n got %x\nwant %x\n%+v %s", seed, got, want, n.Map, describe(s))
 		}
 	}
-	t.Logf("found %d, statuses %v", found, outcomes)
+	t.Logf("found %d, %d of them where there is a hash; statuses %v", found, hashed, outcomes)
 	for _, st := range []program.Status{program.StatusFault, program.StatusCorrupt, program.StatusWriting, program.StatusLarge, program.StatusKey} {
 		if outcomes[st] == 0 {
 			t.Errorf("no look-up ended in status %d", st)
 		}
 	}
-	if found < 200 || strays > 50 {
-		t.Errorf("only %d look-ups found something; %d went astray", found, strays)
+	if found < 400 || hashed < 150 || strays > 100 {
+		t.Errorf("only %d look-ups found something, %d where there is a hash; %d went astray", found, hashed, strays)
 	}
 }

@@ -35,12 +35,13 @@ const MaxMatch = 4 << 10
 // whether it is there. Swiss maps (Go 1.24) have tables of groups, found through
 // a directory, or a single group; classic ones have an array of groups, called
 // buckets, each with more of them chained to it, and while they grow a second
-// array whose entries have not moved yet. OpFind looks at every group: the hash
-// of a key is not computed.
+// array whose entries have not moved yet. OpFind goes where the hash of the key
+// leads, if it can be computed; else it looks at every group.
 type Map struct {
 	Key     KeyKind
 	KeyType Scalar // KeyScalar
-	KeySize int64  // KeyMemory
+	KeySize int64  // of a key, in bytes; not KeyString
+	Hash    *Hash  // nil: it cannot be computed
 
 	List bool // elements KeyStep bytes apart
 
@@ -74,6 +75,30 @@ const (
 	GroupLen        = 8
 )
 
+// SwissEmpty is the control byte of a Swiss map's entry that was never there: a
+// search ends in its group (internal/runtime/maps, Go 1.24 to 1.26). Those that
+// are there have the hash's low 7 bits.
+const SwissEmpty = 0x80
+
+// Hash is how the runtime hashes the keys of a map by AES (runtime/asm_amd64.s and
+// alg.go, the same from Go 1.22 to 1.26), and what has to be so in the process: else
+// OpFind looks at every group. Addresses are as linked.
+type Hash struct {
+	Uses   uint64 // byte that is not 0 if the runtime hashes by AES
+	Hasher uint64 // pointer to the closure by which the map's type hashes
+	Func   uint64 // what the closure has to point to
+	Varlen bool   // and then it holds KeySize
+
+	Schedule uint64 // the process's round keys, ScheduleLen bytes at a multiple of 16
+	Word     bool   // keys of 4 or 8 bytes: three rounds; others: those of memhash
+	Seed     int64  // offset of the map's seed,
+	SeedSize int64  // of 4 or 8 bytes
+	Shift    int64  // Swiss: offset of the byte that says how far to shift the hash for a place in the directory
+}
+
+// ScheduleLen is how much of the round keys hashing uses.
+const ScheduleLen = 128
+
 // KeyKind says how a key is compared.
 type KeyKind uint8
 
@@ -84,15 +109,20 @@ const (
 	KeyMemory                // with the KeySize bytes at Y
 )
 
-// Bounds of OpFind: a map or list of more entries is not looked at, nor are more
-// groups and places of a directory; both give StatusLarge. It gives StatusWriting
-// if the map is being written, and StatusCorrupt if the key is longer than
-// MaxCompare or the length of a list negative.
+// Bounds of OpFind: a list of more elements is not looked at, nor is a map of more
+// entries whose hash is not known, nor are more groups and places of a directory;
+// all give StatusLarge. It gives StatusWriting if the map is being written, and
+// StatusCorrupt if the key is longer than MaxCompare or the length of a list
+// negative.
 const (
 	MaxEntries = 4 << 10
 	MaxGroups  = 1 << maxBuckets
 	maxBuckets = 10
 )
 
-// MaxB is the largest logarithm of a number of buckets.
-const MaxB = maxBuckets
+// MaxB is the largest logarithm of a number of buckets, all of which are looked
+// at; MaxHashB that of one where the hash names the bucket.
+const (
+	MaxB     = maxBuckets
+	MaxHashB = 40
+)

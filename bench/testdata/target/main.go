@@ -71,6 +71,33 @@ func leave(n *int) {
 	*n++
 }
 
+// session is what a map of sessions holds.
+type session struct{ User string }
+
+var (
+	sessions = map[string]*session{}
+	visitors [1000]string // keys of it
+)
+
+func init() {
+	for i := range 100_000 {
+		sessions[fmt.Sprintf("session-%07d", i)] = &session{User: fmt.Sprint("user", i)}
+	}
+	for i := range visitors {
+		visitors[i] = fmt.Sprintf("session-%07d", i*97)
+	}
+}
+
+// serve stands for a handler that knows a session by its name.
+//
+//go:noinline
+func serve(id string, n int) int {
+	if n < 0 {
+		return refuse(orders, id)
+	}
+	return len(id) + n
+}
+
 // node is an object of the graphs that snapshots copy.
 type node struct {
 	ID          int
@@ -112,6 +139,11 @@ var scenarios = map[string]func(n int){
 	"handle": func(n int) {
 		for i := range n {
 			handle(orders, name, i&7)
+		}
+	},
+	"serve": func(n int) {
+		for i := range n {
+			serve(visitors[i%len(visitors)], i&7)
 		}
 	},
 	"visit10":   visits(tree10),
