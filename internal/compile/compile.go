@@ -117,6 +117,17 @@ func Compile(b Build, spec probe.Spec, index int, sites *locate.Result) (*progra
 type Images struct {
 	b     Build
 	known map[probe.Bounds]*describer
+
+	spans  *spans // how contexts carry spans, once looked
+	looked bool
+}
+
+// carried is how the build's contexts carry OpenTelemetry spans; nil: it has none.
+func (im *Images) carried() *spans {
+	if !im.looked {
+		im.spans, im.looked = spansOf(im.b), true
+	}
+	return im.spans
 }
 
 // NewImages returns an Images without any.

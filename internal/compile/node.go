@@ -124,7 +124,7 @@ func count(n *program.Node, seen map[*program.Node]int) int {
 	}
 	c := 1
 	switch n.Op {
-	case program.OpFind, program.OpMatch:
+	case program.OpFind, program.OpMatch, program.OpSpan:
 		c = searchNodes
 	}
 	for _, x := range []*program.Node{n.X, n.Y, n.Z, n.W} {

@@ -27,8 +27,16 @@ const (
 	TraceDepth   = 0 // of the call's frame from the top of the stack, as in jit
 	TraceParent  = 1 // the goroutine that started this one
 	TraceCreator = 2 // the place of its go statement
-	TraceAttrs   = 3
+	TraceSpan    = 3 // address of the identity of the OpenTelemetry span that the call is given; see NoSpan
+	TraceID      = 4 // its trace: two words
+	TraceSpanID  = 6 // its own number
+	TraceFlags   = 7 // W3C flags: bit 0 sampled
+	TraceRemote  = 8 // 1: it began in another process
+	TraceAttrs   = 9
 )
+
+// NoSpan is why TraceSpan is not there where a call is given no context.
+const NoSpan = "not captured"
 
 // CompileTrace compiles a trace: each call is recorded where it begins, with its
 // attributes, and where it ends, with the error that it returns.
@@ -39,7 +47,8 @@ func (im *Images) CompileTrace(spec probe.Spec, index int, from *locate.Result, 
 	}
 	c := &compiler{b: im.b, src: src, failed: map[*expr.Expr]error{}, worked: map[*expr.Expr]*program.Type{},
 		reads: map[*expr.Expr]program.Reads{}}
-	t := &tracer{compiler: c, rt: rt, names: []string{"$depth", "$parent", "$creator"}}
+	t := &tracer{compiler: c, rt: rt, spans: im.carried(), names: []string{"$depth", "$parent", "$creator",
+		"$span", "$trace", "$trace", "$span", "$flags", "$remote"}}
 	p := &program.Program{Index: index, Log: true, Limit: spec.Limit, Rate: spec.Rate, Text: []string{""}}
 	for _, a := range spec.Attrs {
 		t.names = append(t.names, a.Name)
@@ -55,6 +64,9 @@ func (im *Images) CompileTrace(spec probe.Spec, index int, from *locate.Result, 
 			if s := t.end(at); s != nil && !known(p.Sites, s) {
 				p.Sites = append(p.Sites, *s)
 			}
+		}
+		if ends.Goexit != 0 {
+			p.Sites = append(p.Sites, t.goexit(ends.Goexit))
 		}
 	}
 	if err := c.mistake(); err != nil {
@@ -87,6 +99,7 @@ func known(sites []program.Site, s *program.Site) bool {
 type tracer struct {
 	*compiler
 	rt    TraceRuntime
+	spans *spans // nil: the build has none
 	names []string
 }
 
@@ -106,7 +119,7 @@ func (t *tracer) depth(inlined bool) *program.Node {
 func (t *tracer) captures(r *recorder, inlined bool) []program.Capture {
 	out := make([]program.Capture, len(t.names))
 	for i := range out {
-		out[i].Unreadable = "not captured"
+		out[i].Unreadable = NoSpan
 	}
 	out[TraceDepth] = t.word(r, t.depth(inlined))
 	return out
@@ -137,6 +150,7 @@ func (t *tracer) begin(at locate.Site, inlined bool) *program.Site {
 			out.Captures[i] = t.word(r, load(program.U64, g, off))
 		}
 	}
+	t.span(s, at, r, out.Captures)
 	for i, x := range t.src.attrs {
 		issues := t.issues
 		out.Captures[TraceAttrs+i] = t.value(s, x, r)
@@ -158,6 +172,15 @@ func (t *tracer) frame(out *program.Site) bool {
 	}
 	out.CFA = cfa
 	return err == nil
+}
+
+// goexit is the entry of runtime.Goexit, which ends all calls of its goroutine.
+func (t *tracer) goexit(pc uint64) program.Site {
+	out := program.Site{PC: pc, Function: "runtime.Goexit", Role: program.RoleGoexit, CFA: program.CFA{Reg: regRSP, Offset: 8}}
+	r := &recorder{b: t.b}
+	out.Captures = t.captures(r, false)
+	out.Slots = r.slots
+	return out
 }
 
 func (t *tracer) end(at locate.Stop) *program.Site {

@@ -24,8 +24,8 @@ type builder struct {
 	slots []slot
 }
 
-// reason says why a slot has no bytes.
-func reason(s program.Status) string {
+// Reason says why a slot has no bytes.
+func Reason(s program.Status) string {
 	switch s {
 	case program.StatusNil:
 		return "nil pointer"
@@ -58,7 +58,7 @@ func (b *builder) bytes(i int, off, n int64) (data []byte, why string) {
 	}
 	s := &b.slots[i]
 	if s.status != program.StatusOK {
-		return nil, reason(s.status)
+		return nil, Reason(s.status)
 	}
 	if off < 0 || n < 0 || off > int64(len(s.data))-n {
 		return nil, "not captured"
@@ -208,7 +208,7 @@ func (b *builder) slice(s *program.Shape, depth int) probe.Value {
 		}
 		v.Len = int64(n)
 		if v.Len < 0 {
-			return probe.Why(reason(program.StatusCorrupt))
+			return probe.Why(Reason(program.StatusCorrupt))
 		}
 	} else {
 		if _, why := b.bytes(s.Slot, 0, 0); why != "" {

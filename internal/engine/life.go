@@ -20,6 +20,8 @@ type Totals struct {
 	Taken      uint64 // of a log's limit: emitted, or written and then found damaged
 	Suppressed uint64
 	Dropped    uint64
+	Why        probe.Refusals // of those two: what is counted
+	Reasoned   bool           // it is counted
 	Errors     uint64
 	Cycles     float64 // nanoseconds of the sampled passes
 	Samples    uint64
@@ -33,6 +35,22 @@ type Totals struct {
 
 // Hits is every pass whose condition held.
 func (t Totals) Hits() uint64 { return t.Emitted + t.Suppressed + t.Dropped }
+
+// why is why hits of a probe of some kind were not recorded, where the target
+// counts that.
+func (t Totals) why(k probe.Kind) probe.Refusals {
+	w := t.Why
+	if !t.Reasoned || !k.Records() {
+		return probe.Refusals{}
+	}
+	if known := w.Limit + w.Budget + w.Passed; known <= t.Suppressed {
+		w.Rate = t.Suppressed - known
+	}
+	if w.Full <= t.Dropped {
+		w.Moment = t.Dropped - w.Full
+	}
+	return w
+}
 
 // Cost is the sampled mean cost of a pass in nanoseconds, traps included.
 func (t Totals) Cost() float64 {

@@ -62,6 +62,13 @@ func (r *reader) totals() []Totals {
 			t.Errors += load(ring.CounterErrors)
 			t.Cycles += float64(load(ring.CounterCycles))
 			t.Samples += load(ring.CounterSamples)
+			if off, ok := r.layout.Reason(p); ok {
+				base, t.Reasoned = r.layout.Block(b)+off, true
+				t.Why.Limit += load(ring.ReasonLimit)
+				t.Why.Budget += load(ring.ReasonBudget)
+				t.Why.Passed += load(ring.ReasonPassed)
+				t.Why.Full += load(ring.ReasonFull)
+			}
 		}
 	}
 	for p := range out {

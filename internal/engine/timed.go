@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sidelight-dev/sidelight/internal/compile"
 	"github.com/sidelight-dev/sidelight/internal/locate"
@@ -123,16 +124,17 @@ func (p *planner) unwinding() (deferreturn, goexit uint64) {
 // unwinds tells whether a role is one of the runtime's.
 func unwinds(r program.Role) bool { return r == program.RoleUnwind || r == program.RoleGoexit }
 
-// hooked is how many times at once are told by the runtime of frames that are
-// gone: each costs a few nanoseconds at every call of deferreturn. The others
-// learn of it later, from the next call that lies as deep.
+// hooked is how many times and traces at once are told by the runtime of frames
+// that are gone: each costs a few nanoseconds at every call of deferreturn. The
+// other times learn of it later, from the next call that lies as deep; traces of
+// one session learn it from each other.
 const hooked = 4
 
-// thinUnwinding takes the sites in the runtime out where there are too many times.
+// thinUnwinding takes the sites in the runtime out where there are too many.
 func (out *plan) thinUnwinding() {
 	n := 0
 	for _, pl := range out.probes {
-		if pl.program == nil || pl.program.Aggregate == nil || !pl.program.Aggregate.Frames {
+		if pl.program == nil || !slices.ContainsFunc(pl.program.Sites, func(s program.Site) bool { return unwinds(s.Role) }) {
 			continue
 		}
 		if n++; n <= hooked {

@@ -5,9 +5,12 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"slices"
 
 	"github.com/sidelight-dev/sidelight/internal/compile"
+	"github.com/sidelight-dev/sidelight/internal/decode"
+	"github.com/sidelight-dev/sidelight/internal/otel"
 	"github.com/sidelight-dev/sidelight/internal/probe"
 	"github.com/sidelight-dev/sidelight/internal/program"
 	"github.com/sidelight-dev/sidelight/internal/ring"
@@ -26,10 +29,12 @@ type tracing struct {
 
 // begun is a call that began.
 type begun struct {
-	span  *probe.Span
-	probe int
-	depth uint64
-	lost  uint64 // records that the probe had lost by then
+	span    *probe.Span
+	probe   int
+	depth   uint64
+	lost    uint64        // records that the probe had lost by then
+	under   *probe.Joined // the application's span that it runs under, as far as is known
+	exiting bool          // runtime.Goexit was called: it will not return
 }
 
 // spanRecord is a record of a trace, decoded.
@@ -45,8 +50,14 @@ const maxOpen = 1 << 17
 
 // record takes the next record, in the order of time.
 func (t *tracing) record(m spanRecord) {
-	depth := m.hit.Values[compile.TraceDepth].Value.Uint
 	goid := m.hit.Goroutine
+	if m.role == program.RoleGoexit {
+		for _, b := range t.open[goid] { // nothing stops it: deferred calls are all that runs
+			b.exiting = true
+		}
+		return
+	}
+	depth := m.hit.Values[compile.TraceDepth].Value.Uint
 	if m.role == program.RoleStart {
 		t.gone(goid, m, func(b *begun) bool { return b.depth > depth || b.depth == depth && b.probe == m.i })
 		if !t.full(m.i) {
@@ -118,17 +129,72 @@ func (t *tracing) begin(goid, depth uint64, m spanRecord) {
 			s.Attrs = append(s.Attrs, a)
 		}
 	}
-	if stack := t.open[goid]; len(stack) > 0 {
-		above := stack[len(stack)-1].span
-		s.TraceID, s.Parent, s.Depth = above.TraceID, above.ID, above.Depth+1
-	} else {
-		s.TraceID = randomID(16)
-		if parent := h.Values[compile.TraceParent].Value.Uint; parent != 0 {
-			s.Creator = &probe.Creator{Goroutine: parent, Function: t.creator(h.Values[compile.TraceCreator].Value.Uint)}
+	stack := t.open[goid]
+	b := &begun{span: s, probe: m.i, depth: depth, lost: m.lost}
+	b.place(stack, carried(h.Values, s))
+	if parent := h.Values[compile.TraceParent].Value.Uint; len(stack) == 0 && parent != 0 {
+		s.Creator = &probe.Creator{Goroutine: parent, Function: t.creator(h.Values[compile.TraceCreator].Value.Uint)}
+	}
+	t.open[goid] = append(stack, b)
+	t.count++
+}
+
+// place puts a call into a trace: below the span of the application that its
+// context carries, else below the call around it. Where the two meet, because
+// the context is one that a call around was given too, it is the nearer one.
+func (b *begun) place(stack []*begun, app *probe.Joined) {
+	s := b.span
+	s.Root, s.TraceID, b.under = s.ID, "", app
+	if n := len(stack); n > 0 {
+		above := stack[n-1]
+		s.Parent, s.Root, s.Depth = above.span.ID, above.span.Root, above.span.Depth+1
+		if app == nil || slices.ContainsFunc(stack, func(o *begun) bool { return o.under != nil && *o.under == *app }) {
+			s.TraceID, s.Above, b.under = above.span.TraceID, above.span.ID, above.under
 		}
 	}
-	t.open[goid] = append(t.open[goid], &begun{span: s, probe: m.i, depth: depth, lost: m.lost})
-	t.count++
+	switch {
+	case s.TraceID != "":
+	case app != nil:
+		s.TraceID, s.Above = app.Trace, app.Span
+	default:
+		s.TraceID = randomID(16)
+	}
+	s.Joined = b.under
+}
+
+// carried is the application's span that a call was given; nil: none is known,
+// and why that is goes into s, if there may be one.
+func carried(values []probe.NamedValue, s *probe.Span) *probe.Joined {
+	word := func(i int) uint64 { return values[i].Value.Uint }
+	for _, i := range []int{compile.TraceSpan, compile.TraceID, compile.TraceID + 1, compile.TraceSpanID} {
+		if v := values[i].Value; v.Shape == probe.Unreadable {
+			s.Unjoined = unjoined(v.Text)
+			return nil
+		}
+	}
+	var trace [16]byte
+	binary.LittleEndian.PutUint64(trace[:], word(compile.TraceID))
+	binary.LittleEndian.PutUint64(trace[8:], word(compile.TraceID+1))
+	var span [8]byte
+	binary.LittleEndian.PutUint64(span[:], word(compile.TraceSpanID))
+	if trace == [16]byte{} || span == [8]byte{} {
+		return nil // one that OpenTelemetry calls invalid
+	}
+	return &probe.Joined{TraceID: probe.TraceID{Trace: hex.EncodeToString(trace[:]), Span: hex.EncodeToString(span[:])},
+		Flags: uint8(word(compile.TraceFlags)), Remote: word(compile.TraceRemote) != 0}
+}
+
+// unjoined says in words why there is no span, by the reason that decode gives.
+func unjoined(why string) string {
+	switch why {
+	case compile.NoSpan, decode.Reason(program.StatusKey), decode.Reason(program.StatusNil):
+		return ""
+	case decode.Reason(program.StatusLarge):
+		return fmt.Sprintf("more than %d contexts lie within each other", otel.MaxContexts)
+	case decode.Reason(program.StatusType):
+		return "a context, or its span, is of a type that the build does not describe"
+	}
+	return why
 }
 
 // gone finishes the calls of a goroutine that cannot be under way any more.
@@ -136,9 +202,13 @@ func (t *tracing) gone(goid uint64, m spanRecord, is func(*begun) bool) {
 	for stack := t.open[goid]; len(stack) > 0 && is(stack[len(stack)-1]); stack = t.open[goid] {
 		b := stack[len(stack)-1]
 		t.open[goid] = stack[:len(stack)-1]
-		b.span.Outcome = probe.Panicked
-		if b.probe == m.i && b.lost != m.lost {
+		switch {
+		case b.exiting:
+			b.span.Outcome = probe.Goexited
+		case b.probe == m.i && b.lost != m.lost:
 			b.span.Outcome = probe.Lost
+		default:
+			b.span.Outcome = probe.Panicked
 		}
 		t.finish(goid, b)
 	}
@@ -159,7 +229,9 @@ func (t *tracing) leave(lives func(goid uint64) bool) {
 			continue
 		}
 		for _, b := range slices.Backward(stack) {
-			b.span.Outcome = probe.Unfinished
+			if b.span.Outcome = probe.Unfinished; b.exiting {
+				b.span.Outcome = probe.Goexited
+			}
 			t.count--
 			t.out(b.span)
 		}

@@ -36,9 +36,8 @@ func TestSpansAreTheTargetsCalls(t *testing.T) {
 					counts[s.Outcome]++
 				}
 			}
-			// A goroutine that Goexit ends says no more: its call is not finished.
-			if counts[probe.Returned] != want.Returned || counts[probe.Panicked] != want.Panicked || counts[probe.Unfinished] != want.Goexited {
-				t.Errorf("%v, want %d returned, %d panicked, %d not finished", counts, want.Returned, want.Panicked, want.Goexited)
+			if counts[probe.Returned] != want.Returned || counts[probe.Panicked] != want.Panicked || counts[probe.Goexited] != want.Goexited {
+				t.Errorf("%v, want %d returned, %d panicked, %d ended by Goexit", counts, want.Returned, want.Panicked, want.Goexited)
 			}
 			if e := ends["p1"]; e.Dropped != 0 || e.Emitted != want.Returned {
 				t.Errorf("%+v, want %d", e, want.Returned)

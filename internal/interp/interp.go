@@ -118,6 +118,8 @@ func (s *State) Eval(n *program.Node) (uint64, program.Status) {
 		return s.match(n)
 	case program.OpFind:
 		return s.find(n)
+	case program.OpSpan:
+		return s.span(n)
 	case program.OpSlot:
 		r := s.recorded[n.Imm]
 		return r.v, r.st

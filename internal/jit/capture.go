@@ -61,48 +61,54 @@ func (g *gen) sized() bool { return g.rec.texts == 0 && g.env.Image == nil }
 // log records the hit, unless it may not: then it is suppressed or dropped.
 func (g *gen) log() {
 	a := g.a
-	full, spent := a.NewLabel(), a.NewLabel()
+	back := a.NewLabel()
 	var saved []amd64.Reg
 	if g.env.Chosen {
 		saved = g.more()
-		g.choose(spent)
-		g.allowed(spent, full)
+		g.choose(g.refused(ring.CounterSuppressed, ring.ReasonPassed, back))
+		g.allowed(back)
 	} else {
-		suppressed := g.coldLabel(func() {
-			a.OpMemImm(amd64.ADD, g.count(ring.CounterSuppressed), 1, 8)
-			a.Jmp(g.done)
-		})
-		dropped := g.coldLabel(func() {
-			g.lockedCount(ring.CounterDropped)
-			a.Jmp(g.done)
-		})
-		g.allowed(suppressed, dropped)
+		g.allowed(g.done)
 		saved = g.more()
 	}
 	position := g.slot()
-	g.reserve(position, full)
-	g.pay(spent)
+	g.reserve(position, g.refused(ring.CounterDropped, ring.ReasonFull, back))
+	g.pay(g.refused(ring.CounterSuppressed, noReason, back), g.refused(ring.CounterSuppressed, ring.ReasonLimit, back))
 	g.header()
 	end := g.values()
 	if g.env.Image != nil {
 		end = g.image()
 	}
 	g.publish(position, end)
-	if g.site.Role != program.RoleStart { // a span counts once, at its end
+	if g.site.Role != program.RoleStart && !g.unheeded() { // a span counts once, at its end
 		g.hit()
 	}
-	back := a.Here()
+	a.Bind(back)
 	for _, r := range saved {
 		g.unsave(r)
 	}
-	g.cold(func() {
-		a.Bind(full)
-		g.lockedCount(ring.CounterDropped)
-		a.Jmp(back)
-		a.Bind(spent)
-		a.OpMemImm(amd64.ADD, g.count(ring.CounterSuppressed), 1, 8)
-		a.Jmp(back)
+}
+
+// noReason is that of what the other reasons of a counter leave.
+const noReason = -1
+
+// refused is where a hit is counted as not recorded, and for which reason,
+// before it goes on at to.
+func (g *gen) refused(counter, reason int, to amd64.Label) amd64.Label {
+	return g.coldLabel(func() {
+		if !g.unheeded() {
+			g.a.OpMemImm(amd64.ADD, g.count(counter), 1, 8)
+			if off, ok := g.env.Layout.Reason(g.env.Probe); ok && reason != noReason {
+				g.a.OpMemImm(amd64.ADD, amd64.At(g.block, int32(off+reason)), 1, 8)
+			}
+		}
+		g.a.Jmp(to)
 	})
+}
+
+// unheeded tells whether passes of the site are no hits of the probe.
+func (g *gen) unheeded() bool {
+	return g.site.Role == program.RoleUnwind || g.site.Role == program.RoleGoexit
 }
 
 // choose jumps to not unless this hit is one of those that are meant: the first
@@ -131,26 +137,26 @@ func (g *gen) choose(not amd64.Label) {
 	}
 }
 
-// allowed leaves when the hit will not be recorded anyway. It only reads, so
-// that many processors can pass here at once.
-func (g *gen) allowed(suppressed, dropped amd64.Label) {
+// allowed goes to away when the hit will not be recorded anyway. It only reads,
+// so that many processors can pass here at once.
+func (g *gen) allowed(away amd64.Label) {
 	a, env := g.a, g.env
 	a.OpMemImm(amd64.CMP, env.control(ring.ControlThrottle), 0, 1)
-	a.Jcc(amd64.CondNE, suppressed)
+	a.Jcc(amd64.CondNE, g.refused(ring.CounterSuppressed, ring.ReasonBudget, away))
 	if env.Rated {
 		a.OpMemImm(amd64.CMP, env.control(ring.ControlTokens), 0, 8)
-		a.Jcc(amd64.CondLE, suppressed)
+		a.Jcc(amd64.CondLE, g.refused(ring.CounterSuppressed, noReason, away))
 	}
 	if env.Limited {
 		a.OpMemImm(amd64.CMP, env.control(ring.ControlRemaining), 0, 8)
-		a.Jcc(amd64.CondLE, suppressed)
+		a.Jcc(amd64.CondLE, g.refused(ring.CounterSuppressed, ring.ReasonLimit, away))
 	}
 	if env.Image != nil && (env.Rated || env.Limited) {
 		return // a line may be passed once only, and a few microseconds now and then hold up nobody
 	}
 	// The scheduler waits for this goroutine: leave at once.
 	a.OpMemImm(amd64.CMP, amd64.At(amd64.R14, int32(env.RT.GStackguard0)), stackPreempt, 8)
-	a.Jcc(amd64.CondE, dropped)
+	a.Jcc(amd64.CondE, g.refused(ring.CounterDropped, noReason, away))
 }
 
 // more takes the further registers that recording needs, and saves them.
@@ -211,12 +217,13 @@ func (g *gen) space(used, head amd64.Reg, full amd64.Label) {
 	g.a.Jcc(amd64.CondA, full)
 }
 
-// pay takes the hit from the rate and from the limit, or jumps to spent.
-func (g *gen) pay(spent amd64.Label) {
+// pay takes the hit from the rate and from the limit, or goes where the one of
+// them is spent.
+func (g *gen) pay(rate, limit amd64.Label) {
 	a, env := g.a, g.env
 	if env.Rated {
 		a.LockDec(env.control(ring.ControlTokens), 8)
-		a.Jcc(amd64.CondS, spent)
+		a.Jcc(amd64.CondS, rate)
 	}
 	if env.Limited {
 		a.LockDec(env.control(ring.ControlRemaining), 8)
@@ -224,7 +231,7 @@ func (g *gen) pay(spent amd64.Label) {
 			if env.Rated {
 				a.LockInc(env.control(ring.ControlTokens), 8)
 			}
-			a.Jmp(spent)
+			a.Jmp(limit)
 		}))
 	}
 }

@@ -116,7 +116,7 @@ func isNaN(t program.Scalar, v uint64) bool {
 
 // compare runs one random site on one random state, by machine and by oracle.
 func compareOne(t *testing.T, r *rig, seed int64) {
-	w := &author{Rand: rand.New(rand.NewSource(seed)), r: r}
+	w := &author{Rand: rand.New(rand.NewSource(seed)), r: r, spans: true}
 	r.t = t
 	r.env.Slide = uint64(w.Intn(2)) << 30
 	r.env.Log = w.Intn(4) > 0

@@ -286,7 +286,7 @@ func (g *gen) findBlock() {
 
 // blockless ends a hit that has no block of its own.
 func (g *gen) blockless() {
-	if g.site.Role != program.RoleUnwind && g.site.Role != program.RoleGoexit {
+	if !g.unheeded() {
 		g.lockedCount(g.unheard())
 	}
 	g.a.Jmp(g.restore)
@@ -399,7 +399,7 @@ func (g *gen) fits(r amd64.Reg, quiet amd64.Label, leave func()) {
 		if g.decides() {
 			a.LockOpImm(amd64.ADD, g.env.sharedCounter(ring.CounterPasses), 1, 8)
 			a.LockOpImm(amd64.ADD, g.env.sharedCounter(ring.CounterErrors), 1, 8)
-		} else if g.site.Role != program.RoleUnwind && g.site.Role != program.RoleGoexit {
+		} else if !g.unheeded() {
 			a.LockOpImm(amd64.ADD, g.env.sharedCounter(g.unheard()), 1, 8)
 		}
 		leave()

@@ -40,11 +40,11 @@ func TestImagesThatAreNotTaken(t *testing.T) {
 		"taken":     {func(*rig, *cpu) {}, tally{emitted: 1}},
 		"without P": {func(r *rig, _ *cpu) { r.onP(9) }, tally{dropped: 1}},
 		"off":       {func(r *rig, _ *cpu) { r.put(rigControl+ring.Control(1), 0) }, tally{}},
-		"throttled": {func(r *rig, _ *cpu) { r.mem[rigControl+ring.Control(1)+ring.ControlThrottle] = 1 }, tally{suppressed: 1}},
+		"throttled": {func(r *rig, _ *cpu) { r.mem[rigControl+ring.Control(1)+ring.ControlThrottle] = 1 }, tally{suppressed: 1, budget: 1}},
 		"ring full": {func(r *rig, _ *cpu) {
 			// One byte less than the largest image needs, though this one is smaller.
 			r.put(r.block(1)+ring.BlockHead, uint64(r.env.Layout.RingSize())-uint64(r.env.Image.Bytes))
-		}, tally{dropped: 1}},
+		}, tally{dropped: 1, full: 1}},
 	} {
 		r := newImageRig(t)
 		img, s := r.orderTree(20)

@@ -11,7 +11,11 @@ import (
 )
 
 // tally is the counters of the rig's probe over all blocks.
-type tally struct{ passes, emitted, suppressed, dropped, errors uint64 }
+type tally struct {
+	passes, emitted, suppressed, dropped, errors uint64
+
+	limit, budget, passed, full uint64 // why
+}
 
 func (r *rig) tally() (all tally) {
 	for b := range r.env.Layout.Ps + 1 {
@@ -20,6 +24,12 @@ func (r *rig) tally() (all tally) {
 		all.suppressed += r.counter(b, ring.CounterSuppressed)
 		all.dropped += r.counter(b, ring.CounterDropped)
 		all.errors += r.counter(b, ring.CounterErrors)
+		why, _ := r.env.Layout.Reason(r.env.Probe)
+		reason := func(off int) uint64 { return r.get(r.block(b) + why + off) }
+		all.limit += reason(ring.ReasonLimit)
+		all.budget += reason(ring.ReasonBudget)
+		all.passed += reason(ring.ReasonPassed)
+		all.full += reason(ring.ReasonFull)
 	}
 	return all
 }
@@ -51,15 +61,15 @@ func TestEveryHitIsCountedOnce(t *testing.T) {
 		{name: "log that holds", log: true, cond: truthOf(1), want: tally{passes: 1, emitted: 1}, remaining: 5, tokens: 5, left: 4, last: 4},
 		{name: "log that does not", log: true, cond: truthOf(0), want: tally{passes: 1}, remaining: 5, tokens: 5, left: 5, last: 5},
 		{name: "log with bad condition", log: true, cond: badTruth(), want: tally{passes: 1, errors: 1}, remaining: 5, tokens: 5, left: 5, last: 5},
-		{name: "over the limit", log: true, want: tally{suppressed: 1}, tokens: 5, last: 5},
+		{name: "over the limit", log: true, want: tally{suppressed: 1, limit: 1}, tokens: 5, last: 5},
 		{name: "over the rate", log: true, want: tally{suppressed: 1}, remaining: 5, left: 5},
-		{name: "throttled", log: true, want: tally{suppressed: 1}, remaining: 5, tokens: 5, left: 5, last: 5,
+		{name: "throttled", log: true, want: tally{suppressed: 1, budget: 1}, remaining: 5, tokens: 5, left: 5, last: 5,
 			setup: func(r *rig, _ *cpu) { r.mem[control+ring.ControlThrottle] = 1 }},
 		{name: "preemption pending", log: true, want: tally{dropped: 1}, remaining: 5, tokens: 5, left: 5, last: 5,
 			setup: func(r *rig, _ *cpu) { r.put(rigG+int(rigOffsets.GStackguard0), uint64(preempt)) }},
-		{name: "ring full", log: true, want: tally{dropped: 1}, remaining: 5, tokens: 5, left: 5, last: 5,
+		{name: "ring full", log: true, want: tally{dropped: 1, full: 1}, remaining: 5, tokens: 5, left: 5, last: 5,
 			setup: func(r *rig, _ *cpu) { r.put(r.block(1)+ring.BlockHead, uint64(r.env.Layout.RingSize()-8)) }},
-		{name: "ring full behind its end", log: true, want: tally{dropped: 1}, remaining: 5, tokens: 5, left: 5, last: 5,
+		{name: "ring full behind its end", log: true, want: tally{dropped: 1, full: 1}, remaining: 5, tokens: 5, left: 5, last: 5,
 			setup: func(r *rig, _ *cpu) {
 				size := uint64(r.env.Layout.RingSize())
 				r.put(r.block(1)+ring.BlockHead, 2*size-8)
@@ -103,6 +113,28 @@ func TestEveryHitIsCountedOnce(t *testing.T) {
 			if string(r.mem[rigStack:stackLo]) != before {
 				t.Errorf("%s, %+v: wrote below the stack", c.name, live)
 			}
+		}
+	}
+}
+
+// What the runtime tells of a goroutine's end is recorded, and is no hit: neither
+// where it is recorded nor where it cannot be.
+func TestGoexitIsNoHit(t *testing.T) {
+	for _, full := range []bool{false, true} {
+		r := newRig(t, 4)
+		r.env.Log = true
+		head := uint64(0)
+		if full {
+			head = uint64(r.env.Layout.RingSize() - 8)
+			r.put(r.block(1)+ring.BlockHead, head)
+		}
+		r.place(&program.Site{Role: program.RoleGoexit}, Live{})
+		r.run(r.start())
+		if got := r.tally(); got != (tally{}) {
+			t.Errorf("%+v", got)
+		}
+		if grew := r.get(r.block(1)+ring.BlockHead) != head; grew == full {
+			t.Errorf("recorded: %v, of a ring that is full: %v", grew, full)
 		}
 	}
 }

@@ -15,6 +15,7 @@ type author struct {
 	*rand.Rand
 	r       *rig
 	earlier []program.Slot // what OpSlot may name
+	spans   bool           // spans are looked for, too
 }
 
 var integers = []program.Scalar{program.I8, program.I16, program.I32, program.I64,
@@ -166,6 +167,9 @@ func (w *author) node(t program.Scalar, depth int) *program.Node {
 	}
 	if t == program.U64 && w.Intn(6) == 0 {
 		return w.find(depth - 1)
+	}
+	if t == program.U64 && w.spans && w.Intn(8) == 0 {
+		return w.span(depth - 1)
 	}
 	switch w.Intn(9) {
 	case 8:

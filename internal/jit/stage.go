@@ -179,7 +179,7 @@ func (g *gen) tellStage() {
 	a.Test(amd64.RAX, amd64.RAX, 4)
 	a.Jcc(amd64.CondE, g.coldLabel(func() { g.bump(ring.PairUnstaged, done) }))
 	a.Jcc(amd64.CondS, held)
-	g.pay(held)
+	g.pay(held, held)
 	a.ImulImm(x, amd64.RAX, int64(region.StageSize), 8)
 	a.MovRI64(y, g.env.Agg.At+region.StageAt-region.StageSize)
 	a.Op(amd64.ADD, x, y, 8)

@@ -19,7 +19,7 @@ func need(n *program.Node) int {
 	switch {
 	case n == nil || isLeaf(n):
 		return 1
-	case n.Op == program.OpStrEq || n.Op == program.OpStrLt || n.Op == program.OpMatch || n.Op == program.OpFind:
+	case n.Op == program.OpStrEq || n.Op == program.OpStrLt || n.Op == program.OpMatch || n.Op == program.OpFind || n.Op == program.OpSpan:
 		return mostPool
 	case n.Y == nil || isLeaf(n.Y) && n.Y.Op == program.OpConst:
 		return need(n.X)
@@ -138,6 +138,8 @@ func (g *gen) eval(n *program.Node, i int) {
 		g.match(n, i)
 	case program.OpFind:
 		g.findKey(n, i)
+	case program.OpSpan:
+		g.findSpan(n, i)
 	case program.OpSlot:
 		g.recorded(n, i)
 	case program.OpData:

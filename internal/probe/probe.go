@@ -169,9 +169,21 @@ type End struct {
 	Emitted         uint64
 	Suppressed      uint64        // by rate, limit or budget
 	Dropped         uint64        // buffer full, preemption pending, no stack left
+	Why             Refusals      // of those two, for what records: logs, snapshots, traces
 	ConditionErrors uint64        // passes whose condition could not be evaluated
 	CostNS          float64       // sampled mean cost of a pass, nanoseconds
 	Pause           time.Duration // the longest time that one thread was held
+}
+
+// Refusals say why hits were not recorded. The first four are all of Suppressed,
+// the others all of Dropped.
+type Refusals struct {
+	Rate   uint64
+	Limit  uint64
+	Budget uint64
+	Passed uint64 // not among those that were asked for by number
+	Full   uint64 // the buffer had no room
+	Moment uint64 // preemption was pending, no stack or processor was there, or the record was damaged
 }
 
 // State is how a probe that lives is doing.

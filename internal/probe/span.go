@@ -16,6 +16,7 @@ const (
 	Returned   Outcome = "returned"
 	Recovered  Outcome = "recovered"  // returned after recovering from a panic
 	Panicked   Outcome = "panicked"   // a panic ended it, and somebody above recovered
+	Goexited   Outcome = "goexited"   // runtime.Goexit ended it
 	Unfinished Outcome = "unfinished" // it was under way at the end, or its goroutine ended
 	Lost       Outcome = "lost"       // its end was not recorded: see the accounting
 )
@@ -24,9 +25,13 @@ const (
 type Span struct {
 	Probe     string
 	Location  string
-	TraceID   string // 32 hexadecimal digits
+	TraceID   string // 32 hexadecimal digits: the application's, or one of ours
 	ID        string // 16
-	Parent    string // "" of a root
+	Parent    string // the call around this one; "" of a root
+	Root      string // the outermost of these calls
+	Above     string // the span above in the trace: Parent, or the application's; "" none
+	Joined    *Joined
+	Unjoined  string // why the trace that a context may carry was not joined; "" it was, or there is none
 	PID       int
 	Goroutine uint64
 	Function  string
@@ -40,6 +45,16 @@ type Span struct {
 	Depth     int // spans above it
 	Creator   *Creator
 }
+
+// Joined is the application's own span that a call was made under.
+type Joined struct {
+	TraceID
+	Flags  uint8 // of W3C Trace Context
+	Remote bool  // it began in another process
+}
+
+// Sampled tells whether the application keeps its trace.
+func (j *Joined) Sampled() bool { return j.Flags&1 != 0 }
 
 // Creator is who started the goroutine of a root span.
 type Creator struct {

@@ -101,6 +101,11 @@ const (
 	// OpSlot: U64: what the scalar slot Imm of the site recorded, or its status. It
 	// is part of later slots only, and keeps them from evaluating the same again.
 	OpSlot
+	// OpSpan: U64: the address of the identity of the OpenTelemetry span that the
+	// context.Context of words X and Y carries; see Chain. StatusKey: it carries none;
+	// StatusType: a context, or the span, has a type that Chain does not list;
+	// StatusLarge: more than Chain.Max contexts lie within each other.
+	OpSpan
 )
 
 // Node is a pure expression over the target's state at a site. Evaluating it
@@ -114,7 +119,8 @@ type Node struct {
 	Imm        int64
 	Data       []byte
 	X, Y, Z, W *Node
-	Map        *Map // OpFind
+	Map        *Map   // OpFind
+	Chain      *Chain // OpSpan
 }
 
 // MaxCompare is the most bytes of two strings that OpStrEq and OpStrLt look at,

@@ -117,8 +117,19 @@ const (
 	CounterTick       = 56 // byte: counts passes; when it wraps to 0, the pass is sampled (start it near 255 to sample a rare probe early)
 )
 
+// Reasons of one probe in a block, behind the counters of all: why hits were not
+// recorded. What of CounterSuppressed none of the first three counts was by rate;
+// what of CounterDropped ReasonFull does not count, a bad moment of the goroutine.
+const (
+	ReasonSize   = 32
+	ReasonLimit  = 0  // of CounterSuppressed: the limit was reached
+	ReasonBudget = 8  // likewise: the tool had throttled the probe
+	ReasonPassed = 16 // likewise: not one of those that were chosen by number
+	ReasonFull   = 24 // of CounterDropped: the ring had no room
+)
+
 // A block: head of the ring (written by the probe), tail (written by the tool),
-// counters by probe index, and from the middle of the block the ring.
+// counters and reasons by probe index, and from the middle of the block the ring.
 const (
 	BlockHead     = 0
 	BlockTail     = 64
@@ -149,6 +160,7 @@ type Layout struct {
 	Ps         int  // blocks owned by a P; block Ps is the shared one
 	BlockShift uint // log2 of the size of a block
 	Extra      int  // bytes of further memory that belong to each block, whole pages: see ExtraAt
+	Probes     int  // that have counters in a block
 }
 
 // NewLayout makes the shape for a target with ps processors, n probes, and
@@ -158,7 +170,7 @@ func NewLayout(ps, n, extra int) (Layout, error) {
 		return Layout{}, fmt.Errorf("%d probes at once; at most %d fit", n, ProbesMax)
 	}
 	for shift := uint(20); shift >= 13; shift-- {
-		l := Layout{Ps: ps, BlockShift: shift, Extra: (extra + pageSize - 1) &^ (pageSize - 1)}
+		l := Layout{Ps: ps, BlockShift: shift, Extra: (extra + pageSize - 1) &^ (pageSize - 1), Probes: n}
 		if l.SharedSize() <= SharedMax && BlockCounters+n*CounterSize <= l.RingSize() {
 			return l, nil
 		}
@@ -189,6 +201,13 @@ const pageSize = 4096
 
 // Counter is the offset of probe's counters from the start of a block.
 func Counter(probe int) int { return BlockCounters + probe*CounterSize }
+
+// Reason is the offset of probe's reasons from the start of a block; ok is false
+// where there are so many probes that a block has no room for them.
+func (l Layout) Reason(probe int) (off int, ok bool) {
+	return BlockCounters + l.Probes*CounterSize + probe*ReasonSize,
+		probe < l.Probes && BlockCounters+l.Probes*(CounterSize+ReasonSize) <= l.RingSize()
+}
 
 // Control is the offset of probe's controls from the start of the control region.
 func Control(probe int) int { return probe * ControlSize }

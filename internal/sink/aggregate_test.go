@@ -70,7 +70,7 @@ func TestAggregatesOfNothing(t *testing.T) {
 }
 
 func spanForTest(id, parent, function string, took time.Duration) *probe.Span {
-	return &probe.Span{Probe: "p1", Location: "main.f", TraceID: "t", ID: id, Parent: parent, Function: function, File: "/a.go", Line: 3,
+	return &probe.Span{Probe: "p1", Location: "main.f", TraceID: "t", ID: id, Parent: parent, Root: "a", Function: function, File: "/a.go", Line: 3,
 		Start: noon, Duration: took, Outcome: probe.Returned}
 }
 

@@ -90,6 +90,20 @@ type endObject struct {
 	ConditionErrors uint64       `json:"condition_errors"`
 	Cost            float64      `json:"cost_ns"`
 	Pause           int64        `json:"pause_us"`
+
+	SuppressedBy map[string]uint64 `json:"suppressed_by,omitempty"`
+	DroppedBy    map[string]uint64 `json:"dropped_by,omitempty"`
+}
+
+// byReason has those reasons that occurred.
+func byReason(list []reason) map[string]uint64 {
+	out := map[string]uint64{}
+	for _, r := range list {
+		if r.n > 0 {
+			out[r.name] = r.n
+		}
+	}
+	return out
 }
 
 // object is an event in the form of the output contract.
@@ -114,7 +128,7 @@ func object(e probe.Event) any {
 		return span(e)
 	case *probe.End:
 		return endObject{"end", e.Probe, e.Location, e.Reason, e.Hits, e.Emitted, e.Suppressed,
-			e.Dropped, e.ConditionErrors, Tenth(e.CostNS), micros(e.Pause)}
+			e.Dropped, e.ConditionErrors, Tenth(e.CostNS), micros(e.Pause), byReason(suppressions(e)), byReason(drops(e))}
 	}
 	panic("sink: an event without a form in the output contract")
 }

@@ -10,6 +10,7 @@ type spanObject struct {
 	TraceID    string         `json:"trace_id"`
 	SpanID     string         `json:"span_id"`
 	ParentID   string         `json:"parent_id"`
+	ParentSpan string         `json:"parent_span_id"`
 	Time       string         `json:"time"`
 	Duration   *int64         `json:"duration_ns"`
 	PID        int            `json:"pid"`
@@ -22,6 +23,16 @@ type spanObject struct {
 	Error      string         `json:"error,omitempty"`
 	Attributes values         `json:"attributes"`
 	StartedBy  *creatorObject `json:"started_by,omitempty"`
+	Joined     *joinedObject  `json:"joined,omitempty"`
+	Unjoined   string         `json:"unjoined,omitempty"`
+}
+
+// joinedObject is the application's span that a call was made under.
+type joinedObject struct {
+	TraceID string `json:"trace_id"`
+	SpanID  string `json:"span_id"`
+	Sampled bool   `json:"sampled"`
+	Remote  bool   `json:"remote"`
 }
 
 type creatorObject struct {
@@ -29,8 +40,12 @@ type creatorObject struct {
 	Function  string `json:"function"`
 }
 
+// failed tells whether a call returned an error, or was ended by a panic.
+func failed(e *probe.Span) bool { return e.Error != nil || e.Outcome == probe.Panicked }
+
 func span(e *probe.Span) spanObject {
 	o := spanObject{Type: "span", Probe: e.Probe, Location: e.Location, TraceID: e.TraceID, SpanID: e.ID, ParentID: e.Parent,
+		ParentSpan: e.Above, Unjoined: e.Unjoined,
 		Time: stamp(e.Start), PID: e.PID, Goroutine: e.Goroutine, Function: e.Function, File: e.File, Line: e.Line,
 		Outcome: e.Outcome, Status: "ok", Attributes: e.Attrs}
 	if ns := e.Duration.Nanoseconds(); e.Outcome == probe.Returned || e.Outcome == probe.Recovered {
@@ -38,11 +53,14 @@ func span(e *probe.Span) spanObject {
 	} else {
 		o.Status = "unset"
 	}
-	if e.Outcome == probe.Panicked {
+	if failed(e) {
 		o.Status = "error"
 	}
 	if e.Error != nil {
-		o.Status, o.Error = "error", ErrorText(*e.Error)
+		o.Error = ErrorText(*e.Error)
+	}
+	if j := e.Joined; j != nil {
+		o.Joined = &joinedObject{j.Trace, j.Span, j.Sampled(), j.Remote}
 	}
 	if e.Creator != nil {
 		o.StartedBy = &creatorObject{e.Creator.Goroutine, e.Creator.Function}

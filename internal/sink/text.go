@@ -3,7 +3,9 @@ package sink
 import (
 	"fmt"
 	"io"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -30,6 +32,8 @@ type Text struct {
 	counts map[string]probe.CountNow // the last count of each probe, for rates
 	sums   map[string]*probe.Measured
 	width  struct{ probe, place, goroutine int }
+
+	unjoined map[string]map[string]int // spans that joined no trace, by probe and reason
 }
 
 // NewText returns a Sink for people.
@@ -40,7 +44,8 @@ func NewText(w io.Writer, opt TextOptions) *Text {
 	if opt.Notes == nil {
 		opt.Notes = io.Discard
 	}
-	return &Text{w: w, opt: opt, paint: Paint(opt.Color), counts: map[string]probe.CountNow{}, sums: map[string]*probe.Measured{}}
+	return &Text{w: w, opt: opt, paint: Paint(opt.Color), counts: map[string]probe.CountNow{}, sums: map[string]*probe.Measured{},
+		unjoined: map[string]map[string]int{}}
 }
 
 // Event writes one event.
@@ -176,13 +181,16 @@ func (t *Text) end(e *probe.End) error {
 	if e.Reason == probe.EndBudget {
 		s += "the probe took more of a core than its budget and was removed; --budget 5% allows more, --if and --rate make it cheaper\n"
 	}
+	for _, why := range slices.Sorted(maps.Keys(t.unjoined[e.Probe])) {
+		s += fmt.Sprintf("  %s did not join the trace of their context: %s\n", plural(t.unjoined[e.Probe][why], "span"), Escape(why))
+	}
 	return t.write(s)
 }
 
 // Accounting says in words where the hits of a probe went and what they cost.
 func Accounting(e *probe.End) string {
-	parts := []string{fmt.Sprintf("%s hits = %s emitted + %s suppressed + %s dropped",
-		Number(e.Hits), Number(e.Emitted), Number(e.Suppressed), Number(e.Dropped))}
+	parts := []string{fmt.Sprintf("%s hits = %s emitted + %s suppressed%s + %s dropped%s",
+		Number(e.Hits), Number(e.Emitted), Number(e.Suppressed), reasons(suppressions(e)), Number(e.Dropped), reasons(drops(e)))}
 	if e.ConditionErrors > 0 {
 		parts = append(parts, Number(e.ConditionErrors)+" condition errors")
 	}
@@ -190,6 +198,47 @@ func Accounting(e *probe.End) string {
 		parts = append(parts, fmt.Sprintf("%.1f ns each", c))
 	}
 	return strings.Join(append(parts, "longest pause "+Pause(e.Pause)), "; ")
+}
+
+// reason is why hits were not recorded, and how many.
+type reason struct {
+	name, text string
+	n          uint64
+}
+
+// suppressions are the reasons of what was suppressed.
+func suppressions(e *probe.End) []reason {
+	return []reason{{"rate", "rate", e.Why.Rate}, {"limit", "limit", e.Why.Limit}, {"budget", "budget", e.Why.Budget},
+		{"passed_over", "passed over", e.Why.Passed}}
+}
+
+// drops are the reasons of what was dropped.
+func drops(e *probe.End) []reason {
+	return []reason{{"buffer_full", "buffer full", e.Why.Full}, {"moment", "a bad moment of the goroutine", e.Why.Moment}}
+}
+
+// reasons puts those that occurred in brackets.
+func reasons(list []reason) string {
+	var parts []string
+	for _, r := range list {
+		if r.n > 0 {
+			parts = append(parts, r.text+" "+Number(r.n))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	if len(parts) == 1 {
+		return " (" + strings.TrimSuffix(parts[0], " "+Number(sum(list))) + ")"
+	}
+	return " (" + strings.Join(parts, ", ") + ")"
+}
+
+func sum(list []reason) (n uint64) {
+	for _, r := range list {
+		n += r.n
+	}
+	return n
 }
 
 // Pause says how long a thread was held.

@@ -10,9 +10,21 @@ import (
 // span writes a span as a line: its time, where it stands among others, how long
 // it took and how it ended.
 func (t *Text) span(e *probe.Span) error {
+	t.noteUnjoined(e)
 	g := fmt.Sprintf("g%d", e.Goroutine)
 	t.width.goroutine = max(t.width.goroutine, len(g))
 	return t.line(e.Start, e.Probe, t.paint.Dim(pad(g, t.width.goroutine)), t.spanText(e))
+}
+
+// noteUnjoined counts a span whose context could not be looked through.
+func (t *Text) noteUnjoined(e *probe.Span) {
+	if e.Unjoined == "" {
+		return
+	}
+	if t.unjoined[e.Probe] == nil {
+		t.unjoined[e.Probe] = map[string]int{}
+	}
+	t.unjoined[e.Probe][e.Unjoined]++
 }
 
 // SpanLine is a span as a line of a page.
@@ -33,7 +45,24 @@ func (t *Text) spanText(e *probe.Span) string {
 	if c := e.Creator; c != nil && e.Depth == 0 {
 		parts = append(parts, t.paint.Dim(creatorText(c)))
 	}
+	if j := joinedText(e); j != "" {
+		parts = append(parts, t.paint.Dim(j))
+	}
 	return strings.Join(parts, "  ")
+}
+
+// joinedText names the trace of the application that a call joins, where it does
+// so by itself.
+func joinedText(e *probe.Span) string {
+	j := e.Joined
+	if j == nil || e.Above != j.Span {
+		return ""
+	}
+	text := "trace " + e.TraceID
+	if !j.Sampled() {
+		text += " (not sampled)"
+	}
+	return text
 }
 
 func creatorText(c *probe.Creator) string {

@@ -13,7 +13,7 @@ import (
 // each call took and the share of its root.
 type Trees struct {
 	text    *Text
-	waiting map[string][]*probe.Span // by trace: spans whose root has not ended
+	waiting map[string][]*probe.Span // by their root, which has not ended
 	kept    int
 }
 
@@ -32,15 +32,16 @@ func (t *Trees) Event(e probe.Event) error {
 	if !ok {
 		return t.text.Event(e)
 	}
+	t.text.noteUnjoined(s)
 	if s.Parent != "" {
 		if t.kept < maxWaiting {
-			t.waiting[s.TraceID] = append(t.waiting[s.TraceID], s)
+			t.waiting[s.Root] = append(t.waiting[s.Root], s)
 			t.kept++
 		}
 		return nil
 	}
-	spans := t.waiting[s.TraceID]
-	delete(t.waiting, s.TraceID)
+	spans := t.waiting[s.ID]
+	delete(t.waiting, s.ID)
 	t.kept -= len(spans)
 	return t.tree(s, spans)
 }
@@ -56,6 +57,9 @@ func (t *Trees) tree(root *probe.Span, spans []*probe.Span) error {
 	if root.Creator != nil {
 		b.WriteString("  " + paint.Dim(creatorText(root.Creator)))
 	}
+	if j := joinedText(root); j != "" {
+		b.WriteString("  " + paint.Dim(j))
+	}
 	b.WriteByte('\n')
 	var write func(s *probe.Span, first, rest string)
 	write = func(s *probe.Span, first, rest string) {
@@ -65,6 +69,9 @@ func (t *Trees) tree(root *probe.Span, spans []*probe.Span) error {
 		}
 		line := *s
 		line.Depth, line.Creator = 0, nil
+		if s == root {
+			line.Joined = nil // said above
+		}
 		b.WriteString(paint.Dim(first) + t.text.spanText(&line) + share + "\n")
 		list := below[s.ID]
 		slices.SortStableFunc(list, func(x, y *probe.Span) int { return x.Start.Compare(y.Start) })

@@ -515,12 +515,14 @@ func TestSpan(t *testing.T) {
 	timerCtx := structOf("context.timerCtx", "cancelCtx", cancelCtx, "timer", tU64)
 	sc := structOf("trace.SpanContext", "traceID", arr(tU8, 16), "spanID", arr(tU8, 8))
 	span := structOf("trace.recordingSpan", "parent", sc, "spanContext", sc)
-	types := map[uint64]*program.Type{0x500010: ptr(valueCtx), 0x500020: ptr(timerCtx), 0x500030: ptr(span), 0x500040: tInt}
+	key := &program.Type{Name: "go.opentelemetry.io/otel/trace.traceContextKeyType", Kind: reflect.Int, Size: 8}
+	types := map[uint64]*program.Type{0x500050: key, 0x500010: ptr(valueCtx), 0x500020: ptr(timerCtx), 0x500030: ptr(span), 0x500040: tInt}
 	itab := block{addr: 0x40000, data: words(0, 0x500010, 0, 0x500020)} // at 0x40000 of the one, at 0x40010 of the other
 	blocks := []block{at(0x40000, 0x20000), itab,
-		{addr: 0x20000, data: words(0x40010, 0x21000, 0x500040, 0, 0x500040, 0x60000)}, // another value
+		{addr: 0x20000, data: words(0x40010, 0x21000, 0x500040, 0, 0x500030, 0x31000)}, // another span, by another key
 		{addr: 0x21000, data: words(0x40000, 0x22000, 0, 0)},                           // a timer
-		{addr: 0x22000, data: words(0, 0, 0x500040, 0, 0x500030, 0x30000)},             // the span
+		{addr: 0x22000, data: words(0, 0, 0x500050, 0, 0x500030, 0x30000)},             // the span
+		{addr: 0x31000, data: words(7, 7, 7, 8, 8, 8)},
 		{addr: 0x30000, data: append(words(7, 7, 7), "\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\xa1\xa2\xa3\xa4\xa5\xa6\xa7\xa8"...)}}
 	r := New(Config{Image: imageOf(t, 0, blocks...), Type: func(a uint64) *program.Type { return types[a] }})
 	id := r.Span(ctx, Place{Addr: 0x10000})
