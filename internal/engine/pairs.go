@@ -24,21 +24,14 @@ type underway struct {
 // opens lists the calls under way of all probes.
 func (s *sums) opens() []underway {
 	var out []underway
-	if s.region.Pairs == 0 {
-		return nil
-	}
-	for w := range uint64(ring.PairBuckets * ring.PairWays) {
-		word := s.word(s.region.Pairs + 8*w)
-		if word == 0 {
-			continue
-		}
+	for at, word := range s.region.Held(s.mem) {
 		key := word &^ ring.PairOlder
 		i := int(key&(1<<ring.PairProbeLen-1)) - 1
 		if i < 0 || i >= len(s.plan.probes) {
 			continue
 		}
-		entry := s.region.Pairs + ring.PairKeys + w*ring.PairEntry
-		out = append(out, underway{word: s.region.Pairs + 8*w, key: word, entry: entry, probe: i, goid: key >> ring.PairProbeLen,
+		entry := s.region.Pairs + ring.PairKeys + (at-s.region.Pairs)/8*ring.PairEntry
+		out = append(out, underway{word: at, key: word, entry: entry, probe: i, goid: key >> ring.PairProbeLen,
 			depth: s.word(entry + ring.PairDepth), stage: int32(s.word(entry + ring.PairStage))})
 	}
 	return out

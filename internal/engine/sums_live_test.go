@@ -21,6 +21,8 @@ type truth struct {
 	Count, Returned, Recovered, Panicked, Goexited, Running uint64
 	Sum, Min, Max, Last                                     int64
 	Values, Durations                                       []int64
+	Saved                                                   uint64
+	Inner, Outer                                            []int64
 	By                                                      map[string]uint64
 	Sums                                                    map[string]int64
 	FloatSum                                                float64
@@ -32,15 +34,21 @@ const callsSource = "testdata/calls/main.go"
 // startCalls runs the program that knows what aggregates must come to.
 func startCalls(t *testing.T, toolchain string) *child {
 	t.Helper()
-	key := "calls " + toolchain
+	return startProgram(t, callsSource, toolchain)
+}
+
+// startProgram builds a program of one file and runs it.
+func startProgram(t *testing.T, source, toolchain string) *child {
+	t.Helper()
+	key := source + " " + toolchain
 	path := built[key]
 	if path == "" {
 		dir, err := os.MkdirTemp("", "sidelight-engine")
 		if err != nil {
 			t.Fatal(err)
 		}
-		path = filepath.Join(dir, "calls")
-		src, err := filepath.Abs(callsSource)
+		path = filepath.Join(dir, filepath.Base(filepath.Dir(source)))
+		src, err := filepath.Abs(source)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,7 +58,7 @@ func startCalls(t *testing.T, toolchain string) *child {
 			cmd.Env = append(cmd.Env, "GOTOOLCHAIN="+toolchain)
 		}
 		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("building %s: %v\n%s", callsSource, err, out)
+			t.Fatalf("building %s: %v\n%s", source, err, out)
 		}
 		built[key] = path
 	}

@@ -221,7 +221,7 @@ func (g *gen) takeWord(p *pairing, k amd64.Reg, full amd64.Label) {
 	a := g.a
 	taken, from := a.NewLabel(), int32(0)
 	if g.owns() { // nobody else takes the word of the running P
-		from = ring.PairOwn
+		from = int32(g.env.Agg.Region.Ps)
 		other, own := a.NewLabel(), g.own(p)
 		a.OpMemImm(amd64.CMP, own, 0, 8)
 		a.Jcc(amd64.CondNE, other)

@@ -91,7 +91,7 @@ func (r *rig) openCalls(mem []byte) (n int) {
 func TestPairsFollowTheCalls(t *testing.T) {
 	for seed := range int64(40) {
 		w := rand.New(rand.NewSource(seed))
-		r := newRig(t, 4+4*w.Intn(2)) // each P with words of its own, or none
+		r := newRig(t, 2+6*w.Intn(2)) // each P with words of its own, or none
 		what := &program.Aggregate{Hist: true, Number: program.F64, Pair: true, Frames: w.Intn(4) > 0}
 		mem := r.region(what)
 		model := &calls{open: map[uint64][]uint64{}}
@@ -159,6 +159,36 @@ func TestPairsAreBounded(t *testing.T) {
 	r.run(in)
 	if n := ring.WordAt(mem, at+ring.PairReturned); n != 1 || r.openCalls(mem) != 0 {
 		t.Errorf("%d calls returned, %d open", n, r.openCalls(mem))
+	}
+}
+
+// Goroutines whose line is the same share its words, but for those that other Ps have
+// for their own.
+func TestPairsShareALine(t *testing.T) {
+	for _, tc := range []struct{ ps, room int }{{1, 8}, {2, 7}, {3, 8}, {8, 8}} {
+		r := newRig(t, tc.ps)
+		mem := r.region(&program.Aggregate{Hist: true, Number: program.F64, Pair: true, Frames: true})
+		p := min(1, tc.ps-1)
+		r.onP(p)
+		r.place(&program.Site{Role: program.RoleStart, CFA: program.CFA{Reg: amd64.RSP, Offset: 16}}, Live{})
+		var same uint64
+		for goid, calls := uint64(1), 0; calls < 10; goid++ {
+			key := goid<<ring.PairProbeLen | uint64(r.env.Probe+1)
+			line := key * ring.PairFactor >> ring.PairHashShift & (ring.PairBuckets - 1)
+			if calls == 0 {
+				same = line
+			}
+			if line == same {
+				r.put(rigG+int(rigOffsets.GGoid), goid)
+				r.run(r.start())
+				calls++
+			}
+		}
+		lost := ring.WordAt(mem, r.env.Agg.Region.AreaOf(r.env.Probe, p)+ring.PairLost)
+		if n := r.openCalls(mem); n != tc.room || lost != uint64(10-tc.room) {
+			t.Errorf("%d Ps: %d calls in one line and %d lost, want %d in it", tc.ps, n, lost, tc.room)
+		}
+		unix.Munmap(mem)
 	}
 }
 

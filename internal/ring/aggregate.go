@@ -192,13 +192,15 @@ func UpperBound(i int, scale uint) float64 {
 //
 // Only its own goroutine looks for a key and gives it up, so that only the taking
 // of an empty word must be made safe. Where there are at most PairOwn Ps, each takes
-// the word of its own number in a line, if that is empty, by a plain store; the other
-// words of the line, and all of them where there are more Ps, are taken by a locked
-// exchange.
+// the word of its own number in a line, if that is empty, by a plain store; the words
+// that are no P's own, which are all where there are more Ps, are taken by a locked
+// exchange. More words of their own would leave too few for goroutines whose lines
+// happen to be the same: of 36 million calls of 2,000 goroutines at a time a line of
+// five words has no room for some dozens, one of seven for none.
 const (
 	PairBits     = 15
 	PairBuckets  = 1 << PairBits
-	PairOwn      = 4
+	PairOwn      = 2
 	PairWays     = 8
 	PairKeys     = PairBuckets * PairWays * 8
 	PairEntry    = 32

@@ -2,6 +2,7 @@ package ring
 
 import (
 	"encoding/binary"
+	"iter"
 	"math"
 	"sync/atomic"
 	"unsafe"
@@ -46,6 +47,21 @@ func (n *Numbers) Settle(in uint64, positive []uint64) {
 		n.Over++
 	default:
 		positive[i]++
+	}
+}
+
+// Held lists the words of the table of calls under way that are taken: where each is in
+// the region, and what it holds. When every call has ended there are none.
+func (a *Aggregates) Held(mem []byte) iter.Seq2[uint64, uint64] {
+	return func(yield func(at, word uint64) bool) {
+		if a.Pairs == 0 {
+			return
+		}
+		for at := a.Pairs; at < a.Pairs+PairKeys; at += 8 {
+			if word := WordAt(mem, at); word != 0 && !yield(at, word) {
+				return
+			}
+		}
 	}
 }
 
