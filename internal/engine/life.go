@@ -92,7 +92,7 @@ type machine struct {
 	budget float64 // share of one core for all probes together; 0: no limit
 	lives  []*life
 	window time.Time // start of the budget's window
-	looked bool      // the first window is over
+	fits   bool      // a window was within the budget
 }
 
 // Periods of the machine.
@@ -100,7 +100,7 @@ const (
 	second       = time.Second
 	budgetWindow = 500 * time.Millisecond
 	crowd        = 16                     // so many probes at once
-	crowdWindow  = 100 * time.Millisecond // are looked at early, the first time
+	crowdWindow  = 100 * time.Millisecond // are looked at early, until they fit
 	firstRetry   = 2 * time.Second
 	maxRetry     = time.Minute
 )
@@ -131,6 +131,15 @@ func (m *machine) add(spec probe.Spec, now time.Time) {
 		m.window = now
 	}
 	m.lives = append(m.lives, &life{spec: spec, started: now, refilled: now, counted: now, retry: firstRetry})
+}
+
+// begin opens the budget's first window with the counters as they are: what was paid
+// while the probes came, when every site was a trap, says nothing of what is to come.
+func (m *machine) begin(now time.Time, totals []Totals) {
+	m.window = now
+	for i, l := range m.lives {
+		l.past = totals[i]
+	}
 }
 
 // alive tells whether any probe is still in.
@@ -220,15 +229,16 @@ func (m *machine) endNamed(ids []string) []effect {
 // dearest probe goes.
 func (m *machine) spend(now time.Time, totals []Totals) []effect {
 	elapsed := now.Sub(m.window)
-	if elapsed < budgetWindow && (m.looked || len(m.lives) < crowd || elapsed < crowdWindow) {
+	if elapsed < budgetWindow && (m.fits || len(m.lives) < crowd || elapsed < crowdWindow) {
 		return nil
 	}
-	m.window, m.looked = now, true
+	m.window = now
 	shares, sum := m.shares(elapsed, totals)
 	if m.budget <= 0 {
 		return nil
 	}
 	if sum <= m.budget {
+		m.fits = true
 		return m.lift(now)
 	}
 	if i := dearest(shares, func(i int) bool { return m.canThrottle(i) }); i >= 0 {
@@ -297,18 +307,21 @@ func (m *machine) lift(now time.Time) []effect {
 // sum of those that live.
 func (m *machine) shares(elapsed time.Duration, totals []Totals) ([]float64, float64) {
 	shares := make([]float64, len(m.lives))
+	usual := m.usual(totals)
 	var sum float64
 	for i, l := range m.lives {
-		took := totals[i].since(l.past)
-		if n := totals[i].passes() - l.past.passes(); n > 0 {
-			l.mean = took / float64(n)
+		t, past := totals[i], l.past
+		l.past = t
+		passes := float64(t.passes() - past.passes())
+		took := t.since(past, usual[l.spec.Kind])*passes + trapCost*float64(t.Traps-past.Traps)
+		if passes > 0 {
+			l.mean = took / passes
 		}
 		if l.level > 0 { // the sampled passes are not the timed ones
-			took += l.full * float64(totals[i].Emitted+totals[i].Filtered-l.past.Emitted-l.past.Filtered)
+			took += l.full * float64(t.Emitted+t.Filtered-past.Emitted-past.Filtered)
 		}
-		took += totals[i].StageCycles - l.past.StageCycles
+		took += t.StageCycles - past.StageCycles
 		shares[i] = took / float64(elapsed)
-		l.past = totals[i]
 		if !l.ended {
 			sum += shares[i]
 		}
@@ -316,16 +329,46 @@ func (m *machine) shares(elapsed time.Duration, totals []Totals) ([]float64, flo
 	return shares, sum
 }
 
-// since is the nanoseconds that the passes after past took.
-func (t Totals) since(past Totals) float64 {
-	mean := 0.0
-	switch {
-	case t.Samples > past.Samples:
-		mean = (t.Cycles - past.Cycles) / float64(t.Samples-past.Samples)
-	case t.Samples > 0:
-		mean = t.Cycles / float64(t.Samples)
+// usual is the mean of the passes that were sampled in this window of each kind whose
+// passes all do about the same.
+func (m *machine) usual(totals []Totals) map[probe.Kind]float64 {
+	all := map[probe.Kind]Totals{}
+	for i, l := range m.lives {
+		if !l.spec.Kind.Aggregates() {
+			continue
+		}
+		t := all[l.spec.Kind]
+		t.Cycles += totals[i].Cycles - l.past.Cycles
+		t.Samples += totals[i].Samples - l.past.Samples
+		all[l.spec.Kind] = t
 	}
-	return mean*float64(t.passes()-past.passes()) + trapCost*float64(t.Traps-past.Traps)
+	usual := map[probe.Kind]float64{}
+	for kind, t := range all {
+		if t.Samples > 0 {
+			usual[kind] = t.Cycles / float64(t.Samples)
+		}
+	}
+	return usual
+}
+
+// few samples say little: one of a pass whose code was in no cache yet, or that an
+// interrupt came into, would cost a probe its place. So many of the usual ones of its
+// kind are added to its own.
+const few = 4
+
+// since is the mean of the passes after past in nanoseconds; where none was sampled,
+// of all before. usual is 0 where passes of a kind differ.
+func (t Totals) since(past Totals, usual float64) float64 {
+	cycles, samples := t.Cycles-past.Cycles, float64(t.Samples-past.Samples)
+	switch {
+	case usual > 0:
+		return (cycles + few*usual) / (samples + few)
+	case samples > 0:
+		return cycles / samples
+	case t.Samples > 0:
+		return t.Cycles / float64(t.Samples)
+	}
+	return 0
 }
 
 // dearest is the index of the largest share among those that may be chosen and

@@ -25,7 +25,7 @@ const (
 func (s *Session) run(l *live) {
 	defer close(s.stopped)
 	defer s.tell(l, make([]Totals, len(l.machine.lives)))
-	w := &watch{s: s, l: l, decoder: s.decoder(l.plan)}
+	w := &watch{s: s, l: l, decoder: s.decoder(l.plan), sites: l.byProbe()}
 	w.tracing = w.newTracing()
 	poll, check := time.NewTicker(pollEvery), time.NewTicker(checkEvery)
 	defer poll.Stop()
@@ -33,6 +33,7 @@ func (s *Session) run(l *live) {
 	drain, sweep := time.NewTicker(drainEvery), time.NewTicker(sweepEvery)
 	defer drain.Stop()
 	defer sweep.Stop()
+	l.machine.begin(time.Now(), w.totals())
 	for l.machine.alive() {
 		select {
 		case now := <-poll.C:
@@ -70,7 +71,8 @@ type watch struct {
 	s       *Session
 	l       *live
 	decoder *decode.Decoder
-	lost    bool // the target is gone
+	lost    bool    // the target is gone
+	sites   [][]int // of each probe
 	traps   []uint64
 	looks   uint64   // at the sums
 	held    [][]byte // records of traces that wait for older ones
@@ -111,13 +113,26 @@ func (w *watch) totals() []Totals {
 				t.StageCycles = w.s.clock.Nanoseconds(t.StageCycles)
 			}
 		}
-		for k, site := range w.l.sites {
-			if site.w.uses(i) > 0 && k < len(w.traps) {
+		for _, k := range w.sites[i] {
+			if k < len(w.traps) {
 				t.Traps += w.traps[k]
 			}
 		}
 	}
 	return totals
+}
+
+// byProbe lists the sites that each probe uses.
+func (l *live) byProbe() [][]int {
+	out := make([][]int, len(l.plan.probes))
+	for k, site := range l.sites {
+		for _, pt := range site.w.points {
+			if list := out[pt.probe]; len(list) == 0 || list[len(list)-1] != k {
+				out[pt.probe] = append(list, k)
+			}
+		}
+	}
+	return out
 }
 
 // readTraps reads how often each site trapped. The last reading stays when the

@@ -120,3 +120,70 @@ func TestCallsLeftOutAreCharged(t *testing.T) {
 }
 
 var noonOfShed = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+
+// What the installation cost, and one sample that an interrupt came into, put no
+// probe out; and a crowd over the budget is looked at again soon.
+func TestWhatIsPastOrRareSaysLittle(t *testing.T) {
+	m := &machine{budget: 0.01}
+	at := noonOfShed
+	totals := make([]Totals, 20)
+	for i := range totals {
+		m.add(probe.Spec{ID: string(rune('a' + i)), Kind: probe.Time}, at)
+		totals[i] = Totals{Emitted: 1000, Traps: 2000, Samples: 4, Cycles: 4000} // 5 ms each
+	}
+	at = at.Add(time.Second)
+	m.begin(at, totals)
+	step := func(after time.Duration, calls uint64) []effect {
+		at = at.Add(after)
+		for i := range totals {
+			totals[i].Emitted += calls
+			totals[i].Samples++
+			totals[i].Cycles += 50
+		}
+		return m.tick(at, totals)
+	}
+	totals[3].Cycles += 1500
+	if got := budgeted(step(100*time.Millisecond, 200)); len(got) != 0 {
+		t.Errorf("after the installation: %+v", got)
+	}
+	for i, calls := range []uint64{100_000, 400_000, 400_000} { // once it fitted, every half second
+		if got := budgeted(step(budgetWindow, calls)); len(got) == 0 {
+			t.Errorf("look %d: nothing of 20 probes that are over the budget", i)
+		}
+	}
+}
+
+// budgeted are those effects that the budget has.
+func budgeted(all []effect) (out []effect) {
+	for _, e := range all {
+		if e.what != doCount {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func TestACrowdIsLookedAtUntilItFits(t *testing.T) {
+	m := &machine{budget: 0.01}
+	at := noonOfShed
+	totals := make([]Totals, 20)
+	for i := range totals {
+		m.add(probe.Spec{ID: string(rune('a' + i)), Kind: probe.Time}, at)
+	}
+	m.begin(at, totals)
+	looks := 0
+	for range 5 {
+		at = at.Add(crowdWindow)
+		for i := range totals {
+			totals[i].Emitted += 100_000
+			totals[i].Samples += 400
+			totals[i].Cycles += 400 * 50
+		}
+		if len(budgeted(m.tick(at, totals))) > 0 {
+			looks++
+		}
+	}
+	if looks != len(samples) || m.alive() { // sampled, sampled less, taken out
+		t.Errorf("%d looks did something; alive: %v", looks, m.alive())
+	}
+}

@@ -182,12 +182,29 @@ func (s *sums) main(i int, off uint64) []uint64 {
 // hold.
 func (s *sums) addMain(to []uint64, i, ps int, off uint64) (in uint64) {
 	at := s.region.AreaOf(i, ps) + off
-	for b := range to {
+	for b, end := s.filled(i, ps); b < end; b++ {
 		n := s.word(at + uint64(8*b))
 		to[b] += n
 		in += n
 	}
 	return in
+}
+
+// filled is where the main buckets of a probe on a P can hold anything: of times, whose
+// least and greatest are known, a few of the thousands.
+func (s *sums) filled(i, ps int) (from, end int) {
+	if !s.region.Probes[i].Pair || s.region.Probes[i].By {
+		return 0, ring.MainBuckets
+	}
+	n := ring.NumbersAt(s.mem, s.region.AreaOf(i, ps))
+	low, high := math.Float64frombits(n.Min), math.Float64frombits(n.Max)
+	switch {
+	case n.Count == 0:
+		return 0, 0
+	case !(low > 0 && high >= low): // a first call is just coming in
+		return 0, ring.MainBuckets
+	}
+	return max(0, ring.Bucket(low)), min(ring.MainBuckets, ring.Bucket(high)+1)
 }
 
 // byKey is what was added up by key, and the distribution of all rows together.

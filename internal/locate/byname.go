@@ -111,8 +111,8 @@ func (r *resolver) names(q query) (found, error) {
 	means := map[string]bool{} // plain names
 	var got found
 	look := func(full string) bool {
-		if !strings.HasSuffix(full, last) && !strings.HasSuffix(full, "]") {
-			return false
+		if end := strings.TrimSuffix(full, "]"); end == full && !strings.HasSuffix(full, last) || end != full && !strings.Contains(full, last+"[") {
+			return false // most names, as cheaply as can be: a pattern asks for hundreds
 		}
 		n := splitName(full)
 		m := q.match(n)
