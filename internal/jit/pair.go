@@ -358,12 +358,11 @@ func (g *gen) freeHead(p *pairing) {
 func (g *gen) stop() {
 	a, what := g.a, g.env.Agg.What
 	now := g.slot()
-	g.readClock()
-	a.Store(now, amd64.RAX, 8)
+	g.ended(now)
 	g.agg.value = g.slot()
 	row := g.slot()
 	p := g.pairs()
-	unmatched := g.counted(ring.PairUnmatched)
+	unmatched := g.unmatched()
 	g.newest(p, unmatched)
 	g.locate(p)
 	if what.Frames {
@@ -374,7 +373,7 @@ func (g *gen) stop() {
 		a.Load(amd64.RAX, p.field(ring.PairRow), 4)
 		a.Store(row, amd64.RAX, 8)
 	}
-	a.Load(amd64.RAX, now, 8)
+	g.endedLate(now)
 	a.OpLoad(amd64.SUB, amd64.RAX, p.field(ring.PairTSC), 8)
 	forward := a.NewLabel()
 	a.Jcc(amd64.CondS, g.coldLabel(func() {
@@ -406,6 +405,51 @@ func (g *gen) stop() {
 	}
 	a.OpMemImm(amd64.ADD, g.word(off), 1, 8)
 	g.hit()
+}
+
+// ended reads the clock into a slot. Where most calls are left out, as sample says,
+// their ends are, too: so the slot is 0, and the clock is read when the call is found.
+func (g *gen) ended(now amd64.Mem) {
+	a := g.a
+	on := a.NewLabel()
+	a.OpMemImm(amd64.CMP, g.env.control(ring.ControlThrottle), 0, 1)
+	a.Jcc(amd64.CondNE, g.coldLabel(func() {
+		a.StoreImm(now, 0, 8)
+		a.Jmp(on)
+	}))
+	g.readClock()
+	a.Store(now, amd64.RAX, 8)
+	a.Bind(on)
+}
+
+// endedLate makes RAX the clock of ended, and reads it where that has not.
+func (g *gen) endedLate(now amd64.Mem) {
+	a := g.a
+	on := a.NewLabel()
+	a.Load(amd64.RAX, now, 8)
+	a.Test(amd64.RAX, amd64.RAX, 8)
+	a.Jcc(amd64.CondE, g.coldLabel(func() {
+		m := g.mark()
+		kept := g.slot()
+		a.Store(kept, amd64.RDX, 8)
+		g.readClock()
+		a.Store(now, amd64.RAX, 8)
+		a.Load(amd64.RDX, kept, 8)
+		g.release(m)
+		a.Jmp(on)
+	}))
+	a.Bind(on)
+}
+
+// unmatched counts an end without a beginning. Where most calls are left out it says
+// nothing, and is not counted.
+func (g *gen) unmatched() amd64.Label {
+	return g.coldLabel(func() {
+		g.a.OpMemImm(amd64.CMP, g.env.control(ring.ControlThrottle), 0, 1)
+		g.a.Jcc(amd64.CondNE, g.agg.end)
+		g.findArea()
+		g.bump(ring.PairUnmatched, g.agg.end)
+	})
 }
 
 // newest is find, which looks first where it probably is.

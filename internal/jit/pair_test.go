@@ -282,12 +282,18 @@ func TestPairsAreSampled(t *testing.T) {
 	defer unix.Munmap(mem)
 	cfa := program.CFA{Reg: amd64.RSP, Offset: 16}
 	r.mem[rigControl+ring.Control(r.env.Probe)+ring.ControlThrottle] = 0x3E
+	w := rand.New(rand.NewSource(1))
 	in := r.start()
 	for range 128 {
+		live := Live{FreeRegs: amd64.RegSet(w.Uint32()), FlagsDead: w.Intn(2) == 0, StackProven: w.Intn(2) == 0}
 		for _, role := range []program.Role{program.RoleStart, program.RoleStop} {
-			r.place(&program.Site{Role: role, CFA: cfa}, Live{})
-			unchanged(t, "sampled", in, r.run(in), Live{})
+			r.place(&program.Site{Role: role, CFA: cfa}, live)
+			unchanged(t, "sampled", in, r.run(in), live)
 		}
+	}
+	area := r.env.Agg.Region.AreaOf(r.env.Probe, 1)
+	if n, d := ring.WordAt(mem, area+ring.PairUnmatched), ring.NumbersAt(mem, area); n != 0 || !(math.Float64frombits(d.Min) > 0) || d.LastTSC == 0 {
+		t.Errorf("%d ends without a beginning; %+v", n, d)
 	}
 	timed := ring.WordAt(mem, r.env.Agg.Region.AreaOf(r.env.Probe, 1)+ring.PairReturned)
 	if n := r.counter(1, ring.CounterSuppressed); timed != 4 || n != 124 || r.openCalls(mem) != 0 {
