@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sidelight-dev/sidelight/internal/engine"
 	"github.com/sidelight-dev/sidelight/internal/probe"
@@ -178,6 +179,51 @@ func TestEndsOfAFunction(t *testing.T) {
 	}
 }
 
+// TestTheBusyServerAnswers holds the server and its load to what top needs of them.
+func TestTheBusyServerAnswers(t *testing.T) {
+	b := small(t)
+	server, err := buildModule(b.ctx, b.dir, "busy", map[string]string{"main.go": busySource, "store/store.go": storeSource()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := b.startOf(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.stop()
+	d, err := startDrive(int(c.hello[0]), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := d.now()
+	for until := time.Now().Add(20 * time.Second); d.answered.Load() < 10 && time.Now().Before(until); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err := d.stop(); err != nil || from.rate(d.now()) <= 0 {
+		t.Errorf("%v, %d answers", err, d.answered.Load())
+	}
+	if n := strings.Count(storeSource(), "\nfunc "); n != storeFunctions {
+		t.Errorf("%d functions are generated, want %d", n, storeFunctions)
+	}
+	if pids := running(server); len(pids) != 1 || pids[0] != c.pid() || cpuTime(os.Getpid(), 1<<30) == 0 {
+		t.Errorf("processes %v run the server, which is %d", pids, c.pid())
+	}
+	c.stop()
+	if d, err := startDrive(int(c.hello[0]), 1); err == nil {
+		_ = d.stop()
+		t.Error("a server that is gone takes connections")
+	}
+}
+
+func TestFunctionsOfATableAreCounted(t *testing.T) {
+	const out = "15:04:05  busy/store\n  function  calls/s\n  store.hash0  1  2\n\n" +
+		"15:04:07  busy/store\n  function          calls/s  calls    total\n  store.Serve ~       1,376  2,548   3.50 s\n" +
+		"  store.hash1 ~    left out  1,324   11.3 s\n  store.line0         1,377  2,548   3.18 s\n~ only some\n"
+	if timed, sampled, leftOut := counted(out); timed != 2 || sampled != 1 || leftOut != 1 {
+		t.Error(timed, sampled, leftOut)
+	}
+}
+
 func TestStatistics(t *testing.T) {
 	xs := []float64{5, 1, 4, 2}
 	if median(xs) != 3 || median(xs[:3]) != 4 || least(xs) != 1 || nth(xs, 2) != 4 || nth(xs, 5) != 0 || above(xs, 3) != 2 {
@@ -187,6 +233,9 @@ func TestStatistics(t *testing.T) {
 	s.add([]float64{2, 3, 4}, []float64{12, 13, 90})
 	s.add(nil, []float64{1})
 	s.add([]float64{1, 2, 3}, []float64{14, 14, 14})
+	if low, high := confidence([]float64{1, 2, 3, 4, 5, 6, 7, 8, 9}); low < 1 || low > 4 || high < 6 || high > 9 {
+		t.Error(low, high)
+	}
 	if hit, low := s.hit(); hit != 11 || low != 11 || number(median(nil)) != 0 {
 		t.Error(hit, low)
 	}
@@ -219,6 +268,8 @@ func sample() *report {
 			{Name: "debugger", By: "dlv trace", Note: "cannot run: not here"},
 		},
 		Contention: []contention{{Name: "log", One: 12, Two: 12.6, Ratio: 1.05, BareOne: 2, BareTwo: 2, Limit: 1.2}},
+		Topped: []topped{{Functions: 342, Timed: 300, Sampled: 280, LeftOut: 42, Pairs: 12, Bare: 3000, Fall: 0.021, Low: 0.01, High: 0.034,
+			Starting: 0.08, Running: 0.015, Request: 0.01, Tool: 0.25, Window: 8.4, Limit: 0.03}},
 		Pauses: []pause{{Threads: 10, Cycles: 60, Made: 55, None: gaps{50e3, 7, 40e3, 6}, Probes: gaps{60e3, 9, 100e3, 8},
 			Ratio: 1.2, OwnRatio: 2.5, Limit: 2, Reported: 200, Middle: 150}},
 	}
@@ -229,7 +280,8 @@ func sample() *report {
 func TestReports(t *testing.T) {
 	r := sample()
 	for name, text := range map[string]string{"text": r.text(), "markdown": r.markdown()} {
-		for _, want := range []string{"6.0 µs", "500", "25.0 ns: held", "3.0 ns: missed", "cannot run: not here", "1.05", "60.0 µs / 9", "2.00: missed", "55 of 60", "a processor"} {
+		for _, want := range []string{"6.0 µs", "500", "25.0 ns: held", "3.0 ns: missed", "cannot run: not here", "1.05", "60.0 µs / 9", "2.00: missed", "55 of 60", "a processor",
+			"1.0 % to 3.4 %", "3.0 %: held", "300, 280 of them sampled"} {
 			if !strings.Contains(text, want) {
 				t.Errorf("%s has no %q:\n%s", name, want, text)
 			}
@@ -243,7 +295,7 @@ func TestReports(t *testing.T) {
 
 func TestOnlyWhatWasMeasuredIsShown(t *testing.T) {
 	r := sample()
-	r.Contention, r.Pauses = nil, nil
+	r.Contention, r.Topped, r.Pauses = nil, nil, nil
 	if text := r.text(); strings.Contains(text, "threads") || strings.Contains(text, "Gaps") {
 		t.Error(text)
 	}

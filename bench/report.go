@@ -22,6 +22,7 @@ type report struct {
 	Quick      bool         `json:"quick"`
 	Costs      []*cost      `json:"costs"`
 	Contention []contention `json:"contention"`
+	Topped     []topped     `json:"topped"`
 	Pauses     []pause      `json:"pauses"`
 }
 

@@ -22,24 +22,39 @@ import (
 var targetSource string
 
 func buildTarget(ctx context.Context, dir string) (string, error) {
-	src := filepath.Join(dir, "target")
-	if err := os.Mkdir(src, 0o755); err != nil {
-		return "", err
-	}
-	files := map[string]string{"main.go": targetSource, "go.mod": "module target\n\ngo 1.22\n"}
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(src, name), []byte(text), 0o644); err != nil {
+	return buildModule(ctx, dir, "target", map[string]string{"main.go": targetSource})
+}
+
+// buildModule builds a program of its own module from its sources.
+func buildModule(ctx context.Context, dir, name string, files map[string]string) (string, error) {
+	src := filepath.Join(dir, name)
+	files["go.mod"] = "module " + name + "\n\ngo 1.22\n"
+	for file, text := range files {
+		path := filepath.Join(src, file)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return "", err
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			return "", err
 		}
 	}
-	path := filepath.Join(dir, "bench-target")
+	path := filepath.Join(dir, "bench-"+name)
 	// Debug information is not compressed: it is read again for each of hundreds of
 	// installations, and that work would take the processor from what is measured.
 	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags=-compressdwarf=false", "-o", path, ".")
 	cmd.Dir = src
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building the target: %w\n%s", err, out)
+		return "", fmt.Errorf("building %s: %w\n%s", name, err, out)
+	}
+	return path, nil
+}
+
+// buildTool builds Sidelight itself, from the directory that the benchmark is run in.
+func buildTool(ctx context.Context, dir string) (string, error) {
+	path := filepath.Join(dir, "sidelight")
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", path, "github.com/sidelight-dev/sidelight/cmd/sidelight").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building sidelight: %w\n%s", err, out)
 	}
 	return path, nil
 }
@@ -59,6 +74,8 @@ type child struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
 	out *bufio.Reader
+
+	hello []float64 // what it said when it began
 }
 
 func (b *bench) start() (*child, error) { return b.startOf(b.target) }
@@ -78,7 +95,7 @@ func (b *bench) startOf(path string) (*child, error) {
 	if err := c.cmd.Start(); err != nil {
 		return nil, err
 	}
-	if _, err := c.answer(); err != nil {
+	if c.hello, err = c.answer(); err != nil {
 		c.stop()
 		return nil, err
 	}

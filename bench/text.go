@@ -17,7 +17,7 @@ type table struct {
 
 // tables are the report for people.
 func (r *report) tables() []table {
-	all := []table{r.costTable(), r.contentionTable(), r.pauseTable()}
+	all := []table{r.costTable(), r.contentionTable(), r.toppedTable(), r.pauseTable()}
 	return slices.DeleteFunc(all, func(t table) bool { return len(t.rows) == 0 })
 }
 
@@ -47,6 +47,21 @@ func (r *report) contentionTable() table {
 		}
 	}
 	t.notes = append(t.notes, "Nanoseconds that a hit adds for each thread, in batches in which both ran at once.")
+	return t
+}
+
+func (r *report) toppedTable() table {
+	t := table{title: "Top over a package of a loaded server",
+		head: []string{"functions", "timed to the end", "left out", "requests/s without", "fall with", "95 % interval", "allowed", "while it starts", "while it runs"}}
+	for _, p := range r.Topped {
+		t.rows = append(t.rows, []string{fmt.Sprint(p.Functions), fmt.Sprintf("%d, %d of them sampled", p.Timed, p.Sampled), fmt.Sprint(p.LeftOut),
+			fmt.Sprintf("%.0f", p.Bare), percent(p.Fall), percent(p.Low) + " to " + percent(p.High), verdict(percent, p.Fall, p.Limit),
+			percent(p.Starting), percent(p.Running)})
+		t.notes = append(t.notes, fmt.Sprintf("Median of %d pairs of windows, with and without, which alternate. With: from the start of `sidelight top` to its end, %.1f s, of which %.2f s of processor time are the tool's own. "+
+			"In the server, a request takes %s more processor time.", p.Pairs, p.Window, p.Tool, percent(p.Request)))
+	}
+	t.notes = append(t.notes, fmt.Sprintf("An HTTP server on the same machine, whose every request makes 1,820 calls of all the functions, and %d connections that ask again as soon as they are answered: server, load and tool share the processors. "+
+		"Of sampled functions some calls are timed and all counted; those left out would have cost more than the budget of 1 %% of one core.", connections))
 	return t
 }
 
@@ -96,6 +111,9 @@ func span(ns float64) string {
 	}
 	return fmt.Sprintf("%.1f ms", ns/1e6)
 }
+
+// percent is a share.
+func percent(share float64) string { return fmt.Sprintf("%.1f %%", 100*share) }
 
 // times is a ratio; of nothing, nothing.
 func times(x float64) string {
