@@ -107,7 +107,7 @@ func (a *App) probesText(list []daemon.Entry) error {
 		rows = append(rows, []string{e.ID, fmt.Sprintf("%s (%d)", e.Target, e.PID), string(s.Kind), s.Location,
 			fmt.Sprintf("%s (%d)", e.Owner, e.Client), age(time.Since(s.Started)), sink.Number(s.Hits), cost})
 	}
-	return writeTable(a.Stdout, rows, func(row, col int, s string) string {
+	return writeTable(a.Stdout, rows, nil, func(row, col int, s string) string {
 		switch {
 		case row == 0:
 			return paint.Dim(s)

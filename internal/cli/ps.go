@@ -3,9 +3,6 @@ package cli
 import (
 	"cmp"
 	"fmt"
-	"io"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +13,8 @@ import (
 const psLong = `List the Go processes of this machine: which program and version each of them
 runs, and whether Sidelight can look inside. Where it cannot, the last column
 says why; "sidelight log" or "sidelight count" on that process says what cures
-it.
+it. On a narrow terminal long cells are shortened, and build IDs, revisions and
+versions are left out where they have no room.
 
 With --output json, each process is one line:
   {"type":"process","pid":4711,"name":"shop","observable":true,"reason":"", …}`
@@ -97,7 +95,7 @@ func (a *App) psText(list []target.Process) error {
 	for _, p := range list {
 		rows = append(rows, psRow(&p))
 	}
-	return writeTable(a.Stdout, rows, func(row, col int, s string) string {
+	return writeTable(a.Stdout, rows, []int{6, 5, 4}, func(row, col int, s string) string {
 		switch {
 		case row == 0:
 			return paint.Dim(s)
@@ -139,48 +137,3 @@ func revision(p *target.Process) string {
 }
 
 func cut(s string, n int) string { return s[:min(n, len(s))] }
-
-// writeTable writes rows in aligned columns; empty cells are shown as a dash.
-// style is given each padded cell. Columns that are empty in all rows but the
-// first are left out.
-func writeTable(w io.Writer, rows [][]string, style func(row, col int, s string) string) error {
-	width := columnWidths(rows)
-	var b strings.Builder
-	for i, row := range rows {
-		line := ""
-		for j, cell := range row {
-			if width[j] == 0 {
-				continue
-			}
-			cell = sink.Escape(cmp.Or(cell, "-"))
-			space := strings.Repeat(" ", max(0, width[j]-utf8.RuneCountInString(cell)))
-			switch {
-			case j == 0:
-				line += space + style(i, j, cell)
-			case j == len(row)-1:
-				line += "  " + style(i, j, cell)
-			default:
-				line += "  " + style(i, j, cell) + space
-			}
-		}
-		b.WriteString(strings.TrimRight(line, " "))
-		b.WriteByte('\n')
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-func columnWidths(rows [][]string) []int {
-	width := make([]int, len(rows[0]))
-	for j := range width {
-		empty := true
-		for i, row := range rows {
-			empty = empty && (i == 0 || row[j] == "")
-			width[j] = max(width[j], utf8.RuneCountInString(sink.Escape(row[j])))
-		}
-		if empty {
-			width[j] = 0
-		}
-	}
-	return width
-}

@@ -220,7 +220,7 @@ func (a *App) listSymbols(s *symbol.Store, list []*symbol.Entry, output string) 
 		return nil
 	}
 	paint := a.paint(a.Stdout)
-	return writeTable(a.Stdout, rows, func(row, col int, text string) string {
+	return writeTable(a.Stdout, rows, []int{5, 3, 2}, func(row, col int, text string) string {
 		switch {
 		case row == 0:
 			return paint.Dim(text)
