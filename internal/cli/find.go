@@ -67,30 +67,14 @@ func (a *App) findArgs(cmd *cobra.Command, got []string) error {
 	return args([]string{"TARGET"}, true)(cmd, got)
 }
 
-func (a *App) functionsCmd() *cobra.Command {
-	var f findFlags
-	cmd := &cobra.Command{
-		Use:               "functions TARGET [PATTERN]",
-		Short:             "Find functions of a program",
-		Long:              functionsLong + "\n\n" + subjectHelp + "\n\n" + patternHelp,
-		Example:           functionsExample,
-		Args:              a.findArgs,
-		ValidArgsFunction: a.completeTarget,
-		RunE: func(_ *cobra.Command, args []string) error {
-			s, pattern, err := f.open(a, args)
-			if err != nil {
-				return err
-			}
-			defer s.Close()
-			list, total := s.Functions(pattern, f.limit)
-			if f.output == outputJSON {
-				return writeObjects(a, list, func(x probe.FoundFunction) any { return functionObject{"function", x} })
-			}
-			return a.functionsPage(s, pattern, list, total)
-		},
-	}
-	f.add(cmd)
-	return cmd
+// finding is what functions and files find, and how it is shown.
+type finding[T any] struct {
+	list     func(s *subject, pattern string, limit int) (list []T, total int)
+	nearly   func(T) bool
+	headings []string
+	row      func(T) []string
+	object   func(T) any // for JSON
+	none     string      // what is said where the first %s has no %q
 }
 
 type functionObject struct {
@@ -103,32 +87,83 @@ type fileObject struct {
 	probe.FoundFile
 }
 
-func writeObjects[T any](a *App, list []T, object func(T) any) error {
-	out := sink.NewJSON(a.Stdout)
-	for _, x := range list {
-		if err := out.Write(object(x)); err != nil {
-			return err
-		}
-	}
-	return nil
+func (a *App) functionsCmd() *cobra.Command {
+	return findCmd(a, foundFunctions, &cobra.Command{
+		Use:     "functions TARGET [PATTERN]",
+		Short:   "Find functions of a program",
+		Long:    functionsLong,
+		Example: functionsExample,
+	})
 }
 
-func (a *App) functionsPage(s *subject, pattern string, list []probe.FoundFunction, total int) error {
-	if total == 0 {
-		return fmt.Errorf("no function of %s has %q in its name, nor its letters in their order; a function that nothing calls, or that was inlined until nothing of it was left, is not in the build", s.name(), pattern)
-	}
-	p := &page{Paint: a.paint(a.Stdout)}
-	var rows [][]string
-	for _, f := range list {
+var foundFunctions = finding[probe.FoundFunction]{
+	list: func(s *subject, pattern string, limit int) ([]probe.FoundFunction, int) {
+		return s.Functions(pattern, limit)
+	},
+	nearly:   func(f probe.FoundFunction) bool { return f.Nearly },
+	headings: []string{"function", "begins at", ""},
+	row: func(f probe.FoundFunction) []string {
 		at := ""
 		if f.File != "" {
 			at = fmt.Sprintf("%s:%d", base(f.File), f.Line)
 		}
-		rows = append(rows, []string{f.Name, at, functionNote(f)})
+		return []string{f.Name, at, functionNote(f)}
+	},
+	object: func(f probe.FoundFunction) any { return functionObject{"function", f} },
+	none:   "no function of %s has %q in its name, nor its letters in their order; a function that nothing calls, or that was inlined until nothing of it was left, is not in the build",
+}
+
+func (a *App) filesCmd() *cobra.Command {
+	return findCmd(a, foundFiles, &cobra.Command{
+		Use:     "files TARGET [PATTERN]",
+		Short:   "Find source files of a program",
+		Long:    filesLong,
+		Example: filesExample,
+	})
+}
+
+var foundFiles = finding[probe.FoundFile]{
+	list:     func(s *subject, pattern string, limit int) ([]probe.FoundFile, int) { return s.Files(pattern, limit) },
+	nearly:   func(f probe.FoundFile) bool { return f.Nearly },
+	headings: []string{"file", "functions", "path in the build"},
+	row:      func(f probe.FoundFile) []string { return []string{f.Name, fmt.Sprint(f.Functions), f.Path} },
+	object:   func(f probe.FoundFile) any { return fileObject{"file", f} },
+	none:     "no source file of %s has %q in its path, nor its letters in their order",
+}
+
+// findCmd completes the command that shows a finding.
+func findCmd[T any](a *App, found finding[T], cmd *cobra.Command) *cobra.Command {
+	var f findFlags
+	cmd.Long += "\n\n" + subjectHelp + "\n\n" + patternHelp
+	cmd.Args, cmd.ValidArgsFunction = a.findArgs, a.completeTarget
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		s, pattern, err := f.open(a, args)
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		list, total := found.list(s, pattern, f.limit)
+		switch {
+		case f.output == outputJSON:
+			return found.json(a, list)
+		case total == 0:
+			return fmt.Errorf(found.none, s.name(), pattern)
+		}
+		a.note(s, pattern, len(list), total, found.nearly(list[0]))
+		return found.page(a, list)
 	}
-	p.findTable([]string{"function", "begins at", ""}, rows)
-	a.note(s, pattern, len(list), total, list[0].Nearly)
-	return p.writeTo(a.Stdout)
+	f.add(cmd)
+	return cmd
+}
+
+func (f finding[T]) json(a *App, list []T) error {
+	out := sink.NewJSON(a.Stdout)
+	for _, x := range list {
+		if err := out.Write(f.object(x)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // functionNote says what a person should know of a function.
@@ -149,48 +184,13 @@ func functionNote(f probe.FoundFunction) string {
 	return ""
 }
 
-func (a *App) filesCmd() *cobra.Command {
-	var f findFlags
-	cmd := &cobra.Command{
-		Use:               "files TARGET [PATTERN]",
-		Short:             "Find source files of a program",
-		Long:              filesLong + "\n\n" + subjectHelp + "\n\n" + patternHelp,
-		Example:           filesExample,
-		Args:              a.findArgs,
-		ValidArgsFunction: a.completeTarget,
-		RunE: func(_ *cobra.Command, args []string) error {
-			s, pattern, err := f.open(a, args)
-			if err != nil {
-				return err
-			}
-			defer s.Close()
-			list, total := s.Files(pattern, f.limit)
-			if f.output == outputJSON {
-				return writeObjects(a, list, func(x probe.FoundFile) any { return fileObject{"file", x} })
-			}
-			return a.filesPage(s, pattern, list, total)
-		},
-	}
-	f.add(cmd)
-	return cmd
-}
-
-func (a *App) filesPage(s *subject, pattern string, list []probe.FoundFile, total int) error {
-	if total == 0 {
-		return fmt.Errorf("no source file of %s has %q in its path, nor its letters in their order", s.name(), pattern)
-	}
+func (f finding[T]) page(a *App, list []T) error {
 	p := &page{Paint: a.paint(a.Stdout)}
 	var rows [][]string
-	for _, f := range list {
-		rows = append(rows, []string{f.Name, fmt.Sprint(f.Functions), f.Path})
+	for _, x := range list {
+		rows = append(rows, f.row(x))
 	}
-	p.findTable([]string{"file", "functions", "path in the build"}, rows)
-	a.note(s, pattern, len(list), total, list[0].Nearly)
-	return p.writeTo(a.Stdout)
-}
-
-func (p *page) findTable(headings []string, rows [][]string) {
-	p.table(headings, rows, func(_, col int, s string) string {
+	p.table(f.headings, rows, func(_, col int, s string) string {
 		switch col {
 		case 0:
 			return p.Bold(s)
@@ -199,6 +199,7 @@ func (p *page) findTable(headings []string, rows [][]string) {
 		}
 		return p.Dim(s)
 	})
+	return p.writeTo(a.Stdout)
 }
 
 // note says on standard error what a list leaves out or is.

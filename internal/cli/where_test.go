@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"os"
@@ -105,14 +106,17 @@ func TestSurveyPage(t *testing.T) {
 }
 
 func TestFindPages(t *testing.T) {
-	p := &page{}
-	p.findTable([]string{"function", "begins at", ""}, [][]string{
-		{"shop.(*Shop).Place", "orders.go:50", functionNote(probe.FoundFunction{Own: 1, Inlined: true})},
-		{"shop.New", "", functionNote(probe.FoundFunction{Inlined: true})},
-		{"shop.Map", "map.go:3", functionNote(probe.FoundFunction{Own: 3})},
-		{"runtime.mallocgc", "malloc.go:1", functionNote(probe.FoundFunction{Own: 1, Refused: "it belongs to the Go runtime, whose code also runs without a goroutine"})},
+	var out bytes.Buffer
+	err := foundFunctions.page(&App{Stdout: &out}, []probe.FoundFunction{
+		{Name: "shop.(*Shop).Place", File: "/src/shop/orders.go", Line: 50, Own: 1, Inlined: true},
+		{Name: "shop.New", Inlined: true},
+		{Name: "shop.Map", File: "map.go", Line: 3, Own: 3},
+		{Name: "runtime.mallocgc", File: "runtime/malloc.go", Line: 1, Own: 1, Refused: "it belongs to the Go runtime, whose code also runs without a goroutine"},
 	})
-	golden(t, "functions", p.b.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "functions", out.String())
 }
 
 // TestLocalSource: the path comes from a binary that anybody may have made.
