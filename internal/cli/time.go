@@ -27,17 +27,17 @@ that is. Passing the first again before the second begins anew.
 
 --snapshot also shows with which arguments the calls were made for which the
 condition held: a snapshot is taken when such a call begins, so that its values
-are what they were then, and shown when it ends and its duration is known. It
-costs a microsecond or two for each call for which the first part of the
-condition holds, so let that choose: 'o.Qty > 10 && $duration > 50ms'. At most
---rate snapshots are shown in a second, and no more are taken than the budget
-allows; the summary counts the others. --depth, --max-items, --max-bytes and
---watch are those of sidelight snapshot.`
+are what they were then, and shown when it ends and its duration is known. Each
+call pays for it, a microsecond and more, for which the condition holds as far
+as it asks for arguments; so let these choose: 'o.Qty > 10 && $duration > 50ms'.
+At most --rate snapshots are shown in a second, and no more are taken than the
+budget allows; the summary counts the others. --depth, --max-items, --max-bytes,
+--frames and --watch are those of sidelight snapshot.`
 
 const timeExample = `  sidelight time shop 'shop.(*Shop).Place'
   sidelight time shop main.handle --by r.Method --for 1m
   sidelight time shop main.handle --if '$duration > 50ms'
-  sidelight time shop main.handle --if '$duration > 50ms' --snapshot --save slow.moments
+  sidelight time shop main.handle --if '$duration > 50ms' --snapshot --limit 5
   sidelight time shop orders.go:42 --to orders.go:61`
 
 func (a *App) timeCmd() *cobra.Command {

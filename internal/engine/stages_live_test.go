@@ -157,6 +157,30 @@ func TestSlowCallsShowWhatTheyWereGiven(t *testing.T) {
 	}
 }
 
+// The values are right whatever the program was built like.
+func TestSlowCallsInEveryBuild(t *testing.T) {
+	for _, flags := range [][]string{{"-buildmode=pie"}, {"-gcflags=all=-N -l"}, {"-race"}, {"-trimpath"}} {
+		t.Run(flags[0], func(t *testing.T) {
+			if testing.Short() {
+				t.Skip("one build is enough")
+			}
+			c := startCalls(t, "", flags...)
+			o := observe(t, c, probe.Spec{Kind: probe.Time, At: "main.handle", Calls: true, If: "$duration > 10ms"})
+			want := c.truth("jobs", 60)
+			o.end()
+			moments := o.momentsOf("p1")
+			accounted(t, o.final()["p1"], len(moments))
+			if m := o.final()["p1"]; m.Calls.Returned+m.Calls.Filtered != want.Returned || len(moments) < 6 {
+				t.Errorf("%d snapshots of %+v", len(moments), *m.Calls)
+			}
+			for _, m := range moments {
+				jobOf(t, m)
+			}
+			checkText(t, c)
+		})
+	}
+}
+
 // Calls that end in no return give their places up, and so do those of probes that
 // are taken out.
 func TestSnapshotsOfCallsDoNotLeak(t *testing.T) {

@@ -32,15 +32,15 @@ type truth struct {
 const callsSource = "testdata/calls/main.go"
 
 // startCalls runs the program that knows what aggregates must come to.
-func startCalls(t *testing.T, toolchain string) *child {
+func startCalls(t *testing.T, toolchain string, flags ...string) *child {
 	t.Helper()
-	return startProgram(t, callsSource, toolchain)
+	return startProgram(t, callsSource, toolchain, flags...)
 }
 
 // startProgram builds a program of one file and runs it.
-func startProgram(t *testing.T, source, toolchain string) *child {
+func startProgram(t *testing.T, source, toolchain string, flags ...string) *child {
 	t.Helper()
-	key := source + " " + toolchain
+	key := fmt.Sprint(source, " ", toolchain, flags)
 	path := built[key]
 	if path == "" {
 		dir, err := os.MkdirTemp("", "sidelight-engine")
@@ -52,7 +52,7 @@ func startProgram(t *testing.T, source, toolchain string) *child {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cmd := exec.Command("go", "build", "-o", path, src)
+		cmd := exec.Command("go", append(append([]string{"build", "-o", path}, flags...), src)...)
 		cmd.Dir = dir // outside the module, which asks for a newer toolchain
 		if cmd.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false"); toolchain != "" {
 			cmd.Env = append(cmd.Env, "GOTOOLCHAIN="+toolchain)

@@ -20,7 +20,7 @@ type Program struct {
 	Text   []string // literal texts around the values: len(Parts)+1
 	Parts  []int    // for each hole in the template, the index in Values
 	Sites  []Site
-	Image  *Image // of a snapshot: what each hit copies besides; nil for other kinds
+	Image  *Image // of a snapshot: what each hit copies besides; of a time with snapshots: what each RoleStart does; nil for other kinds
 
 	Aggregate *Aggregate // what is added up in the target; nil: nothing but hits
 }
