@@ -205,6 +205,9 @@ func (v *Variable) alone(pc uint64) (l Loc) {
 			l = Loc{Why: why}
 		}
 	}
+	if l.listed {
+		l = v.reused(pc, l)
+	}
 	if v.Captured && l.Why != "" {
 		if c, ok := v.inClosure(pc, t.Size); ok {
 			l = c

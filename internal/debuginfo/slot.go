@@ -2,6 +2,7 @@ package debuginfo
 
 import (
 	"reflect"
+	"sort"
 	"sync"
 
 	"github.com/sidelight-dev/sidelight/internal/amd64"
@@ -33,8 +34,9 @@ type slotCache struct {
 
 // slotCode is a function's code, and what it does to the variables asked for.
 type slotCode struct {
-	g    *amd64.Graph
-	vars map[slotKey][]slotState // before each instruction
+	g      *amd64.Graph
+	vars   map[slotKey][]slotState // before each instruction
+	reused map[reusedKey][]bool    // likewise; nil: never
 }
 
 // slotKey is a variable: those of copies of one inlined function may share a DIE.
@@ -143,13 +145,20 @@ func (b *Build) slotCode(f *Func) *slotCode {
 	if err != nil || g.Unresolved {
 		return nil
 	}
-	c.funcs[f] = &slotCode{g: g, vars: map[slotKey][]slotState{}}
+	c.funcs[f] = &slotCode{g: g, vars: map[slotKey][]slotState{}, reused: map[reusedKey][]bool{}}
 	return c.funcs[f]
+}
+
+// index is the number of the instruction that pc is in: a calling function is
+// looked at in the middle of its call.
+func (c *slotCode) index(pc uint64) (i int, ok bool) {
+	i = sort.Search(len(c.g.Insts), func(i int) bool { return c.g.Insts[i].PC > pc }) - 1
+	return i, i >= 0 && pc < c.g.Insts[i].End()
 }
 
 // at says what is to be said of the place at pc.
 func (s *slot) at(pc uint64) string {
-	i, ok := s.code.g.Index(pc)
+	i, ok := s.code.index(pc)
 	if !ok {
 		return ""
 	}

@@ -1,6 +1,7 @@
 package debuginfo
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,7 +55,34 @@ func long(n int) int {
 	return keep + p.B // line: behind
 }
 
-func main() { println(meet(3), long(3)) }
+type pair struct {
+	A int
+	B string
+}
+
+//go:noinline
+func take(p pair) int { return p.A + len(p.B) + len(os.Args) }
+
+//go:noinline
+func give(n int) pair { return pair{n, "given"} }
+
+// The life of t ends before that of u begins, and the compiler spills both to
+// the same places.
+//
+//go:noinline
+func spill(n int, t pair) int {
+	r := mark(n)
+	r += take(t) // line: spilled
+	u := give(n - 1)
+	r += mark(r)
+	r += mark(u.A)
+	if n > 0 {
+		r += spill(n-1, u) // line: again
+	}
+	return r + mark(n)
+}
+
+func main() { println(meet(3), long(3), spill(3, pair{3, "three"})) }
 `
 
 // readable are the variables that can be read at the marked line.
@@ -114,6 +142,32 @@ func TestPlaces(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestReusedPlaces: where the location list goes on to name a place on the stack
+// that another value was spilled to, the variable is not read; one that is counted
+// up in its place is. Of a call in the middle, as callers are looked at, the same.
+func TestReusedPlaces(t *testing.T) {
+	for _, toolchain := range []string{testprog.Toolchains[0], testprog.Toolchains[2], ""} {
+		o := testprog.Options{Toolchain: toolchain}
+		t.Run(o.String(), func(t *testing.T) {
+			b, err := Open(testprog.Build(t, map[string]string{"main.go": placesSource}, o))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for line, want := range map[string]bool{"spilled": true, "again": false} {
+				names, pc := readable(t, b, "main.spill", line)
+				if slices.Contains(names, "t") != want || !slices.Contains(names, "r") {
+					t.Errorf("%s: readable are %s", line, names)
+				}
+				for _, v := range b.Scope(pc) {
+					if at := v.Locate(pc + 1); v.Name == "t" && !want && at.Readable() {
+						t.Errorf("%s: within an instruction, t is at %+v", line, at.Pieces)
+					}
+				}
+			}
+		})
 	}
 }
 
