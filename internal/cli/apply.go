@@ -1,12 +1,17 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
+
+	"github.com/sidelight-dev/sidelight/internal/probe"
+	"github.com/sidelight-dev/sidelight/internal/sink"
 )
 
 const applyLong = `Put many probes into a running process at once, from a YAML file:
@@ -40,9 +45,13 @@ const applyLong = `Put many probes into a running process at once, from a YAML f
 
 They are installed together. A mistake in the file installs none. A probe that
 this build cannot serve is reported with no sites; the others go on, and the
-exit code at the end is 1.`
+exit code at the end is 1.
+
+--save keeps what the file's snapshots take, readable for you alone, for sidelight
+show.`
 
 const applyExample = `  sidelight apply shop -f probes.yaml
+  sidelight apply shop -f probes.yaml --save orders.moments
   generate-probes | sidelight apply shop -f - --output json`
 
 // maxProbeFile bounds what is read of a probe file, in bytes.
@@ -50,7 +59,7 @@ const maxProbeFile = 1 << 20
 
 func (a *App) applyCmd() *cobra.Command {
 	var s sessionFlags
-	var file string
+	var file, save string
 	cmd := &cobra.Command{
 		Use:               "apply TARGET -f FILE",
 		Short:             "Put the probes of a file into a running process",
@@ -70,7 +79,10 @@ func (a *App) applyCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			err = a.observe(cmd.Context(), args[0], specs, &s)
+			if save != "" && !slices.ContainsFunc(specs, probe.Spec.Snapshots) {
+				return usagef("--save %s: no probe of %s takes snapshots; write kind: snapshot, or snapshot: true beside kind: time", save, file)
+			}
+			err = a.apply(cmd.Context(), args[0], specs, save, &s)
 			var m mistake
 			if errors.As(err, &m) {
 				return &fileError{file, lines[m.ProbeID()], m.Error()}
@@ -79,9 +91,20 @@ func (a *App) applyCmd() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "read the probes from this YAML `FILE`; - is standard input")
+	cmd.Flags().StringVar(&save, "save", "", "keep the snapshots in this `FILE`, which sidelight show opens")
 	_ = cmd.MarkFlagFilename("file", "yaml", "yml")
 	s.add(cmd)
 	return cmd
+}
+
+// apply puts probes into a target, and keeps their snapshots where that was asked.
+func (a *App) apply(ctx context.Context, target string, specs []probe.Spec, save string, f *sessionFlags) error {
+	out := a.sink(f, len(specs) > 1)
+	session := func(out sink.Sink) error { return a.observeTo(ctx, target, specs, f, out) }
+	if save == "" {
+		return session(out)
+	}
+	return a.keep(save, out, session)
 }
 
 // mistake is what the errors of a Prober implement that say which probe makes
