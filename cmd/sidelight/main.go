@@ -26,15 +26,17 @@ var owner = &daemon.Client{Start: []string{self, "daemon"}}
 func main() {
 	app := cli.New()
 	app.Open = func(ctx context.Context, pid int, opt cli.Options) (cli.Prober, error) {
-		return open(ctx, pid, opt.Target, opt.Direct, daemon.Options{Budget: opt.Budget, Log: opt.Log, Redact: opt.Redact, Owner: opt.Owner, Symbols: app.Symbols})
+		return open(ctx, pid, opt.Target, opt.Direct, daemon.Options{Budget: opt.Budget, Log: opt.Log, Redact: opt.Redact, Owner: opt.Owner, Symbols: opt.Symbols})
 	}
-	app.Examine = func(path string) (cli.Examiner, error) { return engine.Examine(path, cache.Default(), app.Symbols...) }
+	app.Examine = func(path string, symbols []string) (cli.Examiner, error) {
+		return engine.Examine(path, cache.Default(), symbols...)
+	}
 	app.DAP = &dap.Adapter{
 		Open: func(ctx context.Context, pid int, opt dap.Options) (dap.Prober, error) {
-			return open(ctx, pid, opt.Target, opt.Direct, daemon.Options{Budget: opt.Budget, Log: opt.Log, Redact: opt.Redact, Owner: opt.Owner, Symbols: app.Symbols})
+			return open(ctx, pid, opt.Target, opt.Direct, daemon.Options{Budget: opt.Budget, Log: opt.Log, Redact: opt.Redact, Owner: opt.Owner, Symbols: opt.Symbols})
 		},
-		Code: func(pid int) (dap.Code, error) {
-			c, err := engine.OpenCode(pid, app.Symbols...)
+		Code: func(pid int, symbols []string) (dap.Code, error) {
+			c, err := engine.OpenCode(pid, symbols...)
 			return code{c}, err
 		},
 	}

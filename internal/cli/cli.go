@@ -59,8 +59,9 @@ type App struct {
 	Stderr io.Writer
 	Host   *target.Host
 	Open   func(ctx context.Context, pid int, opt Options) (Prober, error)
-	// Examine opens the build in a file; nil: nothing can be examined.
-	Examine func(path string) (Examiner, error)
+	// Examine opens the build in a file, with the debug information of some paths;
+	// nil: nothing can be examined.
+	Examine func(path string, symbols []string) (Examiner, error)
 	Guard   func(args []string) error   // the hidden command that removes a dead tool's probes; may be nil
 	DAP     *dap.Adapter                // for editors; may be nil
 	Owner   Owner                       // may be nil

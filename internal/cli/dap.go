@@ -33,6 +33,8 @@ attach configuration has these keys, all optional:
   budget          what all probes may take of one core ("1%")
   depth, maxItems, maxBytes, frames    bounds of a snapshot
   redact          a file of rules for what is never shown, as --redact elsewhere
+  symbols         a path, or a list of them, as --symbols elsewhere: the debug
+                  information of a program that was stripped
   watch           expressions that every snapshot evaluates: ["len(o.Items)"]
   substitutePath  [{"from": the editor's folder, "to": the folder of the build}]
 
@@ -56,7 +58,7 @@ func (a *App) dapCmd() *cobra.Command {
 			}
 			adapter := *a.DAP
 			adapter.Host, adapter.Log, adapter.Where = a.Host, a.logger(verbose), a.whereText
-			adapter.Direct = direct
+			adapter.Direct, adapter.Symbols = direct, a.Symbols
 			ctx, stop := endBySignal(cmd.Context())
 			defer stop()
 			if listen != "" {
@@ -76,8 +78,10 @@ func (a *App) dapCmd() *cobra.Command {
 }
 
 // whereText is what "sidelight where" prints, for the editor's console.
-func (a *App) whereText(_ context.Context, pid int, location string) (string, error) {
-	x, err := a.examine(strconv.Itoa(pid))
+func (a *App) whereText(_ context.Context, pid int, symbols []string, location string) (string, error) {
+	with := *a
+	with.Symbols = symbols
+	x, err := with.examine(strconv.Itoa(pid))
 	if err != nil {
 		return "", err
 	}

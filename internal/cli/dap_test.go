@@ -44,10 +44,10 @@ func editWith(t *testing.T) *editor {
 	a := &dap.Adapter{
 		Host: target.Local(),
 		Open: func(ctx context.Context, pid int, opt dap.Options) (dap.Prober, error) {
-			return engine.Open(ctx, pid, engine.Options{Budget: opt.Budget, Log: opt.Log, Redact: opt.Redact})
+			return engine.Open(ctx, pid, engine.Options{Budget: opt.Budget, Log: opt.Log, Redact: opt.Redact, Symbols: opt.Symbols})
 		},
-		Code: func(pid int) (dap.Code, error) {
-			c, err := engine.OpenCode(pid)
+		Code: func(pid int, symbols []string) (dap.Code, error) {
+			c, err := engine.OpenCode(pid, symbols...)
 			return builtCode{c}, err
 		},
 	}
@@ -200,6 +200,53 @@ func TestEditorLooksIntoAProcess(t *testing.T) {
 		t.Error(err)
 	}
 	checkTextIsTheFiles(t, cmd.Process.Pid)
+}
+
+// An editor's configuration says where the debug information of a stripped program
+// is, whose variables are known then.
+func TestEditorBringsSymbols(t *testing.T) {
+	whole, err := buildTarget("plain")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stripped := filepath.Join(t.TempDir(), "program")
+	build := exec.Command("go", "build", "-ldflags=-s -w", "-o", stripped, ".")
+	build.Dir = filepath.Dir(whole)
+	if text, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	t.Setenv("SIDELIGHT_SYMBOLS", t.TempDir()) // nothing is kept elsewhere
+	cmd := exec.Command(stripped, filepath.Join(t.TempDir(), "pid"))
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}()
+	for _, known := range []bool{false, true} {
+		with := map[string]any{"target": cmd.Process.Pid}
+		if known {
+			with["symbols"] = whole
+		}
+		e := editWith(t)
+		e.ask("initialize", map[string]any{"linesStartAt1": true}, nil)
+		e.ask("attach", with, nil)
+		body := e.ask("setFunctionBreakpoints", map[string]any{"breakpoints": []any{map[string]any{"name": "main.work", "condition": "n >= 0"}}}, nil)
+		point := body["breakpoints"].([]any)[0].(map[string]any)
+		if point["verified"] != known {
+			t.Errorf("with debug information %v: %v", known, point)
+		}
+		if known {
+			e.event("stopped")
+		}
+		e.in.Close()
+		for range e.got {
+		}
+		if err := <-e.done; err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // checkTextIsTheFiles looks whether a process's code is its file's again: the

@@ -79,7 +79,7 @@ func (a *App) examineWord(word string) (*subject, error) {
 	if s.path, err = os.Readlink(s.file); err != nil {
 		s.path = p.Name
 	}
-	s.Examiner, err = a.Examine(s.file)
+	s.Examiner, err = a.Examine(s.file, a.Symbols)
 	if errors.Is(err, fs.ErrPermission) && p.Problem != nil {
 		return nil, problem
 	}
@@ -110,7 +110,7 @@ func (a *App) examineFile(path string) (*subject, error) {
 		return nil, fmt.Errorf("%s is no file: give the Go binary itself (go build -o shop ./cmd/shop)", path)
 	}
 	s := &subject{word: path, path: path, file: path}
-	s.Examiner, err = a.Examine(path)
+	s.Examiner, err = a.Examine(path, a.Symbols)
 	return s, err
 }
 

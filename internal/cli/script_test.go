@@ -45,13 +45,13 @@ func TestMain(m *testing.M) {
 		"sidelight": func() {
 			app := New()
 			app.Open = openFake
-			app.Examine = examineEngine(app)
+			app.Examine = examineEngine
 			os.Exit(app.Main(context.Background(), os.Args[1:]))
 		},
 		"sidelight-real": func() {
 			app := New()
 			app.Open = openEngine
-			app.Examine = examineEngine(app)
+			app.Examine = examineEngine
 			app.Guard = func(args []string) error { return engine.Guard(args, os.Stdin) }
 			os.Exit(app.Main(context.Background(), os.Args[1:]))
 		},
@@ -91,8 +91,8 @@ func openEngine(ctx context.Context, pid int, opt Options) (Prober, error) {
 }
 
 // examineEngine examines builds as people's sidelight does.
-func examineEngine(app *App) func(string) (Examiner, error) {
-	return func(path string) (Examiner, error) { return engine.Examine(path, cache.Default(), app.Symbols...) }
+func examineEngine(path string, symbols []string) (Examiner, error) {
+	return engine.Examine(path, cache.Default(), symbols...)
 }
 
 // withCleanup removes the targets when all tests are done.

@@ -30,6 +30,8 @@ type config struct {
 	watch  []string
 	subst  []substitution
 	redact *redact.Rules
+
+	symbols []string // where debug information is; none: as the adapter knows it
 }
 
 // attachArguments is a configuration as an editor sends it. Keys that are not
@@ -48,7 +50,23 @@ type attachArguments struct {
 	Frames         int             `json:"frames"`
 	Watch          []string        `json:"watch"`
 	Redact         string          `json:"redact"`
+	Symbols        paths           `json:"symbols"`
 	SubstitutePath []substitution  `json:"substitutePath"`
+}
+
+// paths are one string or a list of them.
+type paths []string
+
+func (p *paths) UnmarshalJSON(raw []byte) error {
+	var one string
+	if json.Unmarshal(raw, &one) == nil {
+		*p = nil
+		if one != "" {
+			*p = paths{one}
+		}
+		return nil
+	}
+	return json.Unmarshal(raw, (*[]string)(p))
 }
 
 // defaultBudget is the share of one core that the probes may take.
@@ -89,6 +107,12 @@ func parseConfig(raw json.RawMessage) (config, error) {
 	if c.redact, err = readRules(a.Redact); err != nil {
 		return c, err
 	}
+	for _, path := range a.Symbols {
+		if _, err := os.Stat(path); err != nil {
+			return c, fmt.Errorf("\"symbols\": %w; write the path of a binary that was not stripped, a .debug file, a directory or a store", err)
+		}
+	}
+	c.symbols = a.Symbols
 	c.subst, err = checkSubstitutions(a.SubstitutePath)
 	return c, err
 }
@@ -153,9 +177,12 @@ func (s *session) attach(_ context.Context, r request) {
 		s.refuse(r, err)
 		return
 	}
+	if c.symbols == nil {
+		c.symbols = s.a.Symbols
+	}
 	s.config = c
 	go func() {
-		code, err := s.a.Code(s.proc.PID)
+		code, err := s.a.Code(s.proc.PID, c.symbols)
 		if !s.post(func() { s.opened(r, code, err) }) && err == nil {
 			_ = code.Close()
 		}

@@ -139,7 +139,7 @@ func (s *session) sayWhere(ctx context.Context, r request, rest string) {
 		s.refuse(r, errors.New("no process is attached"))
 	default:
 		go func() {
-			text, err := s.a.Where(ctx, s.proc.PID, rest)
+			text, err := s.a.Where(ctx, s.proc.PID, s.config.symbols, rest)
 			s.post(func() {
 				if err != nil {
 					s.refuse(r, err)

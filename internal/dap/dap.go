@@ -67,6 +67,8 @@ type Options struct {
 	Target string // the name of the process, for the list of probes
 	Owner  string // the editor, likewise
 	Direct bool   // hold the probes in this process, not in the daemon
+
+	Symbols []string // where debug information is, for builds that have none
 }
 
 // Host finds processes; *target.Host does.
@@ -79,10 +81,12 @@ type Host interface {
 type Adapter struct {
 	Host   Host
 	Open   func(ctx context.Context, pid int, opt Options) (Prober, error)
-	Code   func(pid int) (Code, error)
-	Where  func(ctx context.Context, pid int, location string) (string, error)
+	Code   func(pid int, symbols []string) (Code, error)
+	Where  func(ctx context.Context, pid int, symbols []string, location string) (string, error)
 	Log    *slog.Logger // nil: nowhere
 	Direct bool         // work without the daemon
+
+	Symbols []string // where debug information is, unless a configuration says it
 }
 
 // Serve speaks with one client until it disconnects or goes away. All its

@@ -331,7 +331,7 @@ func connect(t *testing.T) *editor {
 	in, w := io.Pipe()
 	r, out := io.Pipe()
 	e.in = w
-	a := &Adapter{Host: fakeHost{}, Open: e.w.open, Code: func(int) (Code, error) { return fakeCode{file}, nil }}
+	a := &Adapter{Host: fakeHost{}, Open: e.w.open, Code: func(int, []string) (Code, error) { return fakeCode{file}, nil }}
 	go func() {
 		e.served <- a.Serve(context.Background(), in, out)
 		in.Close()

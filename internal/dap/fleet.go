@@ -277,7 +277,7 @@ func (f *fleet) installChunk(specs []probe.Spec) map[string]outcome {
 // installOne opens a Prober and lets it put specs in.
 func (f *fleet) installOne(specs []probe.Spec) (*probe.Ready, error) {
 	p, err := f.s.a.Open(f.ctx, f.s.proc.PID, Options{Budget: f.s.config.budget / maxCrews, Log: f.s.log, Redact: f.s.config.redact,
-		Target: f.s.proc.Name, Owner: f.s.editor(), Direct: f.s.a.Direct})
+		Target: f.s.proc.Name, Owner: f.s.editor(), Direct: f.s.a.Direct, Symbols: f.s.config.symbols})
 	if err != nil {
 		return nil, err
 	}

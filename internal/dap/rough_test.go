@@ -98,7 +98,7 @@ func TestDeafClient(t *testing.T) {
 	in, out := io.Pipe()
 	d := deaf{make(chan struct{})}
 	served := make(chan error, 1)
-	a := &Adapter{Host: fakeHost{}, Open: w.open, Code: func(int) (Code, error) { return fakeCode{"/x/main.go"}, nil }}
+	a := &Adapter{Host: fakeHost{}, Open: w.open, Code: func(int, []string) (Code, error) { return fakeCode{"/x/main.go"}, nil }}
 	go func() { served <- a.Serve(context.Background(), in, d) }()
 	say := func(seq int, command, arguments string) {
 		b := fmt.Sprintf(`{"seq":%d,"type":"request","command":%q,"arguments":%s}`, seq, command, arguments)
@@ -212,7 +212,7 @@ func FuzzSession(f *testing.F) {
 	f.Add("source", `{"sourceReference":1,"source":{"path":"/etc/passwd"}}`)
 	f.Fuzz(func(t *testing.T, command, arguments string) {
 		w := &world{t: t, in: map[string]bool{}}
-		a := &Adapter{Host: fakeHost{}, Open: w.open, Code: func(int) (Code, error) { return fakeCode{"/x/main.go"}, nil }}
+		a := &Adapter{Host: fakeHost{}, Open: w.open, Code: func(int, []string) (Code, error) { return fakeCode{"/x/main.go"}, nil }}
 		var in bytes.Buffer
 		say := func(command, arguments string) {
 			b, _ := json.Marshal(map[string]any{"seq": 1, "type": "request", "command": command, "arguments": json.RawMessage(arguments)})
