@@ -174,13 +174,13 @@ func (g *gen) start() {
 	g.locate(p)
 	a.StoreImm(p.field(ring.PairRow), 0, 8) // and PairPrev
 	a.Bind(fill)
-	g.stage(p)
 	g.findDepth()
 	a.Store(p.field(ring.PairDepth), amd64.RAX, 8)
 	if g.site.Key != nil {
 		a.Load(amd64.RAX, row, 4)
 		a.Store(p.field(ring.PairRow), amd64.RAX, 4)
 	}
+	g.stage(p)
 	g.readClock()
 	a.Store(p.field(ring.PairTSC), amd64.RAX, 8)
 }
