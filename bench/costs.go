@@ -75,6 +75,8 @@ func variants(batches int) []variant {
 		{name: "count by a string of 16 bytes", load: many, most: 30, spec: probe.Spec{Kind: probe.Count, At: "main.handle", By: "name[:16]"}},
 		{name: "measure an int by an int", load: many, spec: probe.Spec{Kind: probe.Measure, At: "main.handle", Value: "o.Qty", By: "o.ID"}},
 		{name: "time, both ends", load: many, most: 35, spec: probe.Spec{Kind: probe.Time, At: "main.handle"}},
+		{name: "time, with a snapshot of 10 objects at each beginning", load: images("visit10"), spec: probe.Spec{Kind: probe.Time, At: "main.visit",
+			If: "$duration > 1h", Calls: true, Bounds: image.Bounds}},
 		{name: "counter at a trap site", load: traps, trap: true, spec: probe.Spec{Kind: probe.Count, At: mark("trap")}},
 	}
 }
