@@ -22,11 +22,20 @@ functions, those that do not have it go without. A call whose
 last error result is not nil has the status error, with its text; so has one
 that a panic ended.
 
+A call that is given a context.Context, or an *http.Request, joins the
+OpenTelemetry trace in it: its span has that trace's id, and the application's
+span above it. --otlp sends the spans to where the application's own go: to a
+collector (http://HOST:PORT, OTLP as JSON, headers by
+OTEL_EXPORTER_OTLP_HEADERS), or into a FILE, a request a line. OTEL_SERVICE_NAME
+and OTEL_RESOURCE_ATTRIBUTES say more of the resource, whose service.name is
+else the program's name.
+
 Spans come as they end. --tree waits for the root of each trace and draws it;
 --pprof FILE adds all of them up, for go tool pprof.`
 
 const traceExample = `  sidelight trace shop 'shop.(*Shop).Place' 'shop.(*Shop).take' --tree
   sidelight trace shop main.handle main.load --attr user=req.User.ID --for 10s --output json
+  sidelight trace shop main.handle --otlp http://localhost:4318 --for 10m
   sidelight trace shop main.handle main.load --pprof calls.pb.gz --for 30s`
 
 // traceFlags are what only traces have.
@@ -34,6 +43,7 @@ type traceFlags struct {
 	attrs []string
 	tree  bool
 	pprof string
+	otlp  string
 }
 
 func (a *App) traceCmd() *cobra.Command {
@@ -65,6 +75,7 @@ func (a *App) traceCmd() *cobra.Command {
 	cmd.Flags().BoolVar(&f.tree, "tree", false, "draw each trace as a tree, once its root has ended")
 	cmd.Flags().StringVar(&f.pprof, "pprof", "", "write a profile of all calls to this `FILE` at the end")
 	_ = cmd.MarkFlagFilename("pprof", "pb.gz")
+	cmd.Flags().StringVar(&f.otlp, "otlp", "", "send all spans to this collector, or into this file, as OTLP/JSON: `URL|FILE`")
 	s.add(cmd)
 	return cmd
 }
@@ -97,40 +108,62 @@ func (a *App) traced(cmd *cobra.Command, name string, specs []probe.Spec, s *ses
 	if err != nil {
 		return err
 	}
-	out := a.sink(s, false)
+	out := &spread{Sink: a.sink(s, false)}
 	if f.tree {
-		out = sink.NewTrees(a.Stdout, a.textOptions(false))
+		out.Sink = sink.NewTrees(a.Stdout, a.textOptions(false))
 	}
-	if f.pprof == "" {
-		return a.session(cmd.Context(), p, specs, s, out, stop)
+	// What is done with the spans at the end, last begun first.
+	var ends []func() error
+	if f.pprof != "" {
+		end, err := a.profile(f.pprof, out)
+		if err != nil {
+			return err
+		}
+		ends = append(ends, end)
 	}
-	file, err := os.Create(f.pprof)
-	if err != nil {
-		return fmt.Errorf("--pprof: %w", err)
+	if f.otlp != "" {
+		end, err := a.export(f.otlp, p, out)
+		if err != nil {
+			return err
+		}
+		ends = append(ends, end)
 	}
-	defer file.Close()
-	both := &profiled{Sink: out, prof: sink.NewPprof()}
-	began := time.Now()
-	if err := a.session(cmd.Context(), p, specs, s, both, stop); err != nil {
-		return err
+	err = a.session(cmd.Context(), p, specs, s, out, stop)
+	for _, end := range ends {
+		err = errors.Join(err, end())
 	}
-	if err := errors.Join(both.prof.Write(file, time.Since(began)), file.Close()); err != nil {
-		return fmt.Errorf("--pprof %s: %w", f.pprof, err)
-	}
-	fmt.Fprintf(a.Stderr, "wrote %s: go tool pprof -http=localhost: %s\n", f.pprof, f.pprof)
-	return nil
+	return err
 }
 
-// profiled passes events on and adds the spans among them up.
-type profiled struct {
+// spread passes events on, and the spans among them to others.
+type spread struct {
 	sink.Sink
-	prof *sink.Pprof
+	to []func(*probe.Span)
 }
 
 // Event takes one event.
-func (p *profiled) Event(e probe.Event) error {
-	if s, ok := e.(*probe.Span); ok {
-		p.prof.Add(s)
+func (s *spread) Event(e probe.Event) error {
+	if span, ok := e.(*probe.Span); ok {
+		for _, to := range s.to {
+			to(span)
+		}
 	}
-	return p.Sink.Event(e)
+	return s.Sink.Event(e)
+}
+
+// profile adds spans up for go tool pprof; end writes the file.
+func (a *App) profile(path string, out *spread) (end func() error, err error) {
+	file, err := os.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("--pprof: %w", err)
+	}
+	prof, began := sink.NewPprof(), time.Now()
+	out.to = append(out.to, prof.Add)
+	return func() error {
+		if err := errors.Join(prof.Write(file, time.Since(began)), file.Close()); err != nil {
+			return fmt.Errorf("--pprof %s: %w", path, err)
+		}
+		fmt.Fprintf(a.Stderr, "wrote %s: go tool pprof -http=localhost: %s\n", path, path)
+		return nil
+	}, nil
 }

@@ -163,7 +163,7 @@ func (s *sums) distribution(i int) probe.Distribution {
 		}
 	}
 	m.buckets(positive, s.main(i, ring.AreaNegative), ring.MainScale, ring.MainScale)
-	return m.d
+	return m.done()
 }
 
 // main sums the main buckets of a sign over all Ps; nil if the probe has none.
@@ -246,7 +246,7 @@ func (s *sums) byKey(i int) (*probe.Rows, probe.Distribution) {
 		}
 		all.buckets(s.main(i, ring.AreaPositive), s.main(i, ring.AreaNegative), ring.MainScale, ring.MainScale)
 	}
-	return rows, all.d
+	return rows, all.done()
 }
 
 // row is the distribution of one row, which is also added to all.
@@ -264,7 +264,7 @@ func (s *sums) row(i int, row uint64, all *merge) probe.Distribution {
 	if r := s.rows[i][row]; r != nil {
 		m.buckets(r.positive, r.negative, ring.RowScale, ring.NegScale)
 	}
-	return m.d
+	return m.done()
 }
 
 // key is the key of a row as a value.
@@ -308,6 +308,16 @@ func newMerge(a *program.Aggregate) *merge {
 		m.d.Sum = new(big.Int)
 	}
 	return m
+}
+
+// done is the whole distribution. The sum of times is told in whole nanoseconds as
+// each of them is: their fractions are those of the conversion from the counter,
+// and of one call the sum is its time.
+func (m *merge) done() probe.Distribution {
+	if m.what.Pair {
+		m.d.SumFloat = math.Round(m.d.SumFloat)
+	}
+	return m.d
 }
 
 // number is a word of a distribution as a value.

@@ -35,7 +35,7 @@ func SpanLine(e *probe.Span, paint Paint) string {
 
 // spanText is a span without its time and goroutine.
 func (t *Text) spanText(e *probe.Span) string {
-	parts := []string{strings.Repeat("  ", e.Depth) + t.paint.Place(Escape(shortFunction(e.Function))), t.paint.Bold(tookText(e))}
+	parts := []string{strings.Repeat("  ", e.Depth) + t.paint.Place(Escape(ShortFunction(e.Function))), t.paint.Bold(tookText(e))}
 	if end := outcomeText(e); end != "" {
 		parts = append(parts, t.paint.Warn(end))
 	}
@@ -69,7 +69,7 @@ func creatorText(c *probe.Creator) string {
 	if c.Function == "" {
 		return fmt.Sprintf("started by g%d", c.Goroutine)
 	}
-	return fmt.Sprintf("started by g%d in %s", c.Goroutine, Escape(shortFunction(c.Function)))
+	return fmt.Sprintf("started by g%d in %s", c.Goroutine, Escape(ShortFunction(c.Function)))
 }
 
 func tookText(e *probe.Span) string {
@@ -98,9 +98,9 @@ func ErrorText(v probe.Value) string {
 	return v.String()
 }
 
-// shortFunction is a function's name with the path of its package cut to the last
+// ShortFunction is a function's name with the path of its package cut to the last
 // element.
-func shortFunction(name string) string {
+func ShortFunction(name string) string {
 	head := name
 	if i := strings.IndexByte(head, '['); i >= 0 {
 		head = head[:i]

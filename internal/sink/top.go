@@ -223,7 +223,7 @@ func (r *FunctionRow) cells() []string {
 	if r.LeftOut {
 		rate = "left out"
 	}
-	name := Escape(shortFunction(r.Name))
+	name := Escape(ShortFunction(r.Name))
 	if r.Sampled {
 		name += " ~"
 	}
@@ -263,7 +263,7 @@ func (f *Functions) LeftOut() string {
 	}
 	names := make([]string, len(f.out))
 	for i, n := range f.out {
-		names[i] = Escape(shortFunction(n))
+		names[i] = Escape(ShortFunction(n))
 	}
 	if n := len(names); n > 5 {
 		names = append(names[:5], fmt.Sprintf("%d more", n-5))
