@@ -13,7 +13,8 @@ import (
 // place while the list says that the variable is there already: a new value of the
 // variable would have been in a register just before. Only where the new value is
 // computed from what is in the place, as for n++, and no other variable is said to
-// be there from then on, the list may have left out that register.
+// be there from then on, the list may have left out that register: until it is
+// stored, what is in the place is the value before.
 
 // reusedKey is a part of a variable in a place on the stack.
 type reusedKey struct {
@@ -82,7 +83,14 @@ func (v *Variable) spills(g *amd64.Graph, part int64, p Piece) map[int]bool {
 			continue
 		}
 		before := v.partAt(in.PC, part)
-		writes[i] = before.Kind == AtCFA && before.Off == p.Off && !(v.updates(g, ways, i, p) && !v.claimed(in.End(), p))
+		if writes[i] = before.Kind == AtCFA && before.Off == p.Off; writes[i] {
+			if made, ok := v.updates(g, ways, i, p); ok && !v.claimed(in.End(), p) {
+				writes[i] = false
+				if made != i {
+					writes[made], foreign = true, true
+				}
+			}
+		}
 		own = own || before.Kind == InReg || before.Kind == InXReg
 		foreign = foreign || writes[i]
 	}
@@ -113,28 +121,36 @@ func entries(g *amd64.Graph) []int {
 const mostSteps = 64
 
 // updates tells whether what instruction i stores was computed, since the last
-// call and on the one way that leads there, from what the place p holds.
-func (v *Variable) updates(g *amd64.Graph, ways []int, i int, p Piece) bool {
+// call and on the one way that leads there, from what the place p holds; made is
+// the instruction that did, i itself where the value is the same.
+func (v *Variable) updates(g *amd64.Graph, ways []int, i int, p Piece) (made int, ok bool) {
 	from := g.Insts[i].Reads &^ (1 << amd64.RSP)
+	made = i
 	for j := i - 1; j >= 0 && i-j < mostSteps && from != 0; j-- {
 		if b := g.Block(j + 1); b != g.Block(j) && (ways[b] != 1 || !slices.Contains(g.Blocks[g.Block(j)].Succs, b)) {
-			return false
+			return 0, false
 		}
 		in := &g.Insts[j]
 		if in.Kind == amd64.Call || in.Unknown {
-			return false
+			return 0, false
 		}
 		if in.Writes&from == 0 {
 			continue
 		}
+		if made == i {
+			made = j
+		}
 		if m := in.Mem; m.Present && m.HasBase && m.Base == amd64.RSP && !lea(in) {
 			if at, known := v.b.fromCFA(in); known && at == p.Off {
-				return true
+				if made == j { // loaded, and stored again as it was
+					made = i
+				}
+				return made, true
 			}
 		}
 		from = from&^in.Kills | in.Reads&^(1<<amd64.RSP)
 	}
-	return false
+	return 0, false
 }
 
 // claimed tells whether another variable is said to be at the place p at pc.
