@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/sidelight-dev/sidelight/internal/probe"
@@ -32,6 +33,7 @@ type variant struct {
 	load  load
 	most  float64 // nanoseconds that the project allows a hit; 0: no limit
 	trap  bool    // its site must be a trap: else there is none to measure
+	clock string  // SIDELIGHT_CLOCK: what times are read from
 	ended bool    // the limit takes the probe out, and only rounds before that count
 }
 
@@ -75,6 +77,7 @@ func variants(batches int) []variant {
 		{name: "count by a string of 16 bytes", load: many, most: 30, spec: probe.Spec{Kind: probe.Count, At: "main.handle", By: "name[:16]"}},
 		{name: "measure an int by an int", load: many, spec: probe.Spec{Kind: probe.Measure, At: "main.handle", Value: "o.Qty", By: "o.ID"}},
 		{name: "time, both ends", load: many, most: 35, spec: probe.Spec{Kind: probe.Time, At: "main.handle"}},
+		{name: "time, both ends, by the kernel's clock", load: many, clock: probe.ClockVDSO, spec: probe.Spec{Kind: probe.Time, At: "main.handle"}},
 		{name: "time, with a snapshot of 10 objects at each beginning", load: images("visit10"), spec: probe.Spec{Kind: probe.Time, At: "main.visit",
 			If: "$duration > 1h", Calls: true, Bounds: image.Bounds}},
 		{name: "counter at a trap site", load: traps, trap: true, spec: probe.Spec{Kind: probe.Count, At: mark("trap")}},
@@ -116,6 +119,9 @@ func (b *bench) costs() error {
 func (b *bench) round(c *child, v variant, s *series) (string, error) {
 	without, err := c.time(v.load)
 	if err != nil {
+		return "", err
+	}
+	if err := os.Setenv("SIDELIGHT_CLOCK", v.clock); err != nil {
 		return "", err
 	}
 	p, err := b.probe(c, v.spec)

@@ -80,6 +80,9 @@ func (p *page) issues() (out []string) {
 	if p.ready == nil || p.table != nil {
 		return nil
 	}
+	if p.ready.ClockNote != "" {
+		out = append(out, p.ready.ClockNote)
+	}
 	for _, r := range p.ready.Probes {
 		for _, i := range r.Issues {
 			if len(out) < 2 {

@@ -182,7 +182,7 @@ func (s *Session) occupy(l *live) error {
 	if err != nil {
 		return err
 	}
-	layout, err := ring.NewLayout(procs, len(l.plan.probes), l.plan.extra())
+	layout, err := ring.NewLayout(procs, len(l.plan.probes), l.plan.extra()+s.timing.extra())
 	if err != nil {
 		return err
 	}
@@ -245,13 +245,18 @@ func (s *Session) writeTrampolines(l *live) error {
 		Slide: s.text.Slide, Control: l.bay.Control(), Shared: l.bay.SharedAt(), Owner: l.bay.Owner, Layout: l.bay.Layout,
 		RT: jit.Offsets{GM: s.rt.GM, GGoid: s.rt.GGoid, GStackLo: s.rt.GStackLo, GStackHi: s.rt.GStackHi, GStackguard0: s.rt.GStackguard0, MP: s.rt.MP, PID: s.rt.PID},
 	}}
-	text, err := where.tables(at)
+	text, err := s.clockRoutine(where, at)
 	if err != nil {
 		return err
 	}
+	tables, err := where.tables(at + uint64(len(text)))
+	if err != nil {
+		return err
+	}
+	text = append(text, tables...)
 	at += uint64(len(text))
 	if l.sums != nil {
-		where.sumsAt, where.region, where.rate = l.bay.SumsAt(), l.sums.region, s.clock.Nanoseconds(1)
+		where.sumsAt, where.region, where.rate = l.bay.SumsAt(), l.sums.region, s.ticks.Nanoseconds(1)
 	}
 	var entries []inject.Entry
 	for i, w := range l.plan.windows {
@@ -378,7 +383,10 @@ func (s *Session) abandon(l *live, why error) {
 
 // ready says what became of each probe.
 func (s *Session) ready(l *live) *probe.Ready {
-	r := &probe.Ready{PID: s.proc.PID, Pause: s.proc.LongestPause()}
+	r := &probe.Ready{PID: s.proc.PID, Pause: s.proc.LongestPause(), Clock: s.timing.name}
+	if s.timing.vdso != 0 {
+		r.ClockNote = s.timing.note()
+	}
 	for i, pl := range l.plan.probes {
 		rep := probe.Report{Probe: pl.spec.ID, Location: pl.spec.At}
 		for _, site := range l.sites {

@@ -82,7 +82,7 @@ func (s *Session) restore(l *live, chosen func(*liveSite) bool) error {
 // held up longer still counts is not lost, only not told.
 func (s *Session) settle(l *live) {
 	for range 50 {
-		if idle, err := s.proc.Idle(l.bay.Text(), l.bay.Text()+ring.TextSize); idle || err != nil {
+		if idle, err := s.proc.Idle(l.bay.Text(), l.bay.SharedAt()+ring.SharedMax); idle || err != nil {
 			return
 		}
 		time.Sleep(time.Millisecond)

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/sidelight-dev/sidelight/internal/clock"
 	"github.com/sidelight-dev/sidelight/internal/decode"
 	"github.com/sidelight-dev/sidelight/internal/probe"
 	"github.com/sidelight-dev/sidelight/internal/ring"
@@ -45,7 +44,7 @@ func (s *Session) run(l *live) {
 			w.carryOut(l.machine.tick(now, totals))
 			s.tell(l, totals)
 		case <-check.C:
-			s.clock.Sync()
+			s.syncClocks()
 			w.advanceSums()
 			if err := s.proc.Alive(); gone(err) {
 				w.exited()
@@ -81,7 +80,7 @@ type watch struct {
 
 // hits passes on what the rings hold.
 func (w *watch) hits() {
-	before := clock.Counter()
+	before := w.s.ticks.Now()
 	for _, rec := range w.l.reader.records() {
 		if w.traces(rec) {
 			continue
@@ -110,7 +109,7 @@ func (w *watch) totals() []Totals {
 			t.Cycles *= 2 // of the beginning and of the end
 			if w.l.sums != nil {
 				w.l.sums.staging(i, t)
-				t.StageCycles = w.s.clock.Nanoseconds(t.StageCycles)
+				t.StageCycles = w.s.ticks.Nanoseconds(t.StageCycles)
 			}
 		}
 		for _, k := range w.sites[i] {
@@ -229,7 +228,7 @@ func (w *watch) end(ended []int, why []probe.Reason) {
 			w.s.opt.Log.Error("the probes could not be taken out; they are off, and the next command clears them", "error", err)
 		}
 	}
-	w.s.clock.Sync()
+	w.s.syncClocks()
 	w.hits()
 	if w.l.sums != nil {
 		w.l.sums.leave(ended)

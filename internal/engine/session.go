@@ -51,13 +51,15 @@ type Options struct {
 // Session is the work on one process: its probes, from installation to the last
 // end. Install is called once.
 type Session struct {
-	opt   Options
-	proc  *inject.Proc
-	build *debuginfo.Build
-	rt    *debuginfo.Runtime
-	text  inject.Text
-	clock *clock.Clock
-	out   *outbox
+	opt    Options
+	proc   *inject.Proc
+	build  *debuginfo.Build
+	rt     *debuginfo.Runtime
+	text   inject.Text
+	clock  *clock.Clock // the time-stamp counter, by which costs are measured
+	ticks  *clock.Clock // what the probes read the time from
+	timing timing
+	out    *outbox
 
 	mu      sync.Mutex // held while probes come and go
 	live    *live      // nil until installed
@@ -149,17 +151,6 @@ func (s *Session) Install(ctx context.Context, specs []probe.Spec) (*probe.Ready
 	return ready, nil
 }
 
-// checkClock refuses logs where their times could not be told.
-func (s *Session) checkClock(specs []probe.Spec) error {
-	s.clock = clock.New()
-	for _, spec := range specs {
-		if spec.Kind.Records() || spec.Kind == probe.Time {
-			return clock.Check()
-		}
-	}
-	return nil
-}
-
 // name is the name of the program that the target runs.
 func (s *Session) name() string {
 	path, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", s.proc.PID))
@@ -191,7 +182,7 @@ func (s *Session) decoder(p *plan) *decode.Decoder {
 			}
 			return ""
 		},
-		Time:    s.clock.At,
+		Time:    s.ticks.At,
 		Redact:  s.opt.Redact,
 		Target:  s.name(),
 		Build:   s.build.ID,

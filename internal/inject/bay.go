@@ -142,9 +142,9 @@ func (p *Proc) reusable(info BayInfo) (bool, error) {
 	if rest := grace - time.Duration(bootTime()-info.ended); rest > 0 {
 		time.Sleep(min(rest, grace))
 	}
-	code := extent{info.Base, info.Base + ring.CodeSize}
+	bay := extent{info.Base, info.Base + bayMapped}
 	handlers := extent{p.resident.handlers(), p.resident.handlers() + handlersMax}
-	return p.idle(reuseWait, code, handlers)
+	return p.idle(reuseWait, bay, handlers)
 }
 
 // remap gives a free bay new control words and a new shared region.

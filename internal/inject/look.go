@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
-// Idle tells whether no thread is in the code [lo,hi) any more, to which nothing
-// leads: none executes there, and no signal frame of any will return there.
+// Idle tells whether no thread is in the memory [lo,hi) any more, to which nothing
+// leads: none executes there or has its stack there, and no signal frame of any will
+// return there.
 // Threads that sleep are judged by /proc, running ones are stopped one by one for
 // a moment. false means: not within a tenth of a second, or not known.
 func (p *Proc) Idle(lo, hi uint64) (bool, error) {
@@ -115,12 +116,13 @@ func (p *Proc) clearOf(tid int, code ...extent) (bool, error) {
 // frameScan is how far a stack is searched for signal frames.
 const frameScan = 64 << 10
 
-// clearAt judges a thread that stands still. A thread in a signal handler has
+// clearAt judges a thread that stands still. One whose stack is there executes what
+// returns there: the kernel's clock, called by a probe. A thread in a signal handler has
 // signals blocked; then its stack is searched for the address to which the
 // handler will return. (A handler that blocks nothing, with SA_NODEFER, is
 // missed; Go's handlers block everything.)
 func (p *Proc) clearAt(pc, sp, mask uint64, code []extent) bool {
-	if within(pc, code) {
+	if within(pc, code) || within(sp, code) {
 		return false
 	}
 	if mask == 0 {

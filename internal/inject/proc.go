@@ -36,6 +36,7 @@ type Proc struct {
 	token    uint32     // of the last remote call
 	stubWait time.Duration
 	longest  time.Duration
+	clock    bool            // bodies read the kernel's clock: ReadsClock
 	filters  map[string]bool // seccomp filters, by their number, that let our calls through
 }
 

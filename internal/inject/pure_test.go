@@ -283,10 +283,17 @@ func TestForbidden(t *testing.T) {
 		{"log", [][]bpf.RawInstruction{denyNr(sysClose, seccompLog)}, ""},
 		{"no code", [][]bpf.RawInstruction{noExec}, "mmap (code)"},
 	} {
-		got, err := forbidden(c.filters)
+		got, err := forbidden(c.filters, filterCalls())
 		if err != nil || got != c.want {
 			t.Errorf("%s: %q, %v", c.name, got, err)
 		}
+	}
+	noClock := [][]bpf.RawInstruction{denyNr(sysClockGettime, 0)}
+	if got, err := forbidden(noClock, filterCalls()); err != nil || got != "" {
+		t.Errorf("where no clock is called: %q, %v", got, err)
+	}
+	if got, err := forbidden(noClock, clockCall()); err != nil || got != "clock_gettime" {
+		t.Errorf("the clock: %q, %v", got, err)
 	}
 }
 
@@ -347,5 +354,18 @@ func TestParseWhere(t *testing.T) {
 	}
 	if _, err := parseWhere("1 2"); err == nil {
 		t.Error("nonsense was understood")
+	}
+}
+
+// A thread with its stack in a bay is on its way back there.
+func TestThreadsOnTheBaysStackAreInside(t *testing.T) {
+	p, bay := &Proc{}, extent{0x1000, 0x9000}
+	for _, c := range []struct {
+		pc, sp uint64
+		clear  bool
+	}{{0x500, 0x500, true}, {0x1000, 0x500, false}, {0x500, 0x8FF8, false}, {0x9000, 0x9000, true}} {
+		if got := p.clearAt(c.pc, c.sp, 0, []extent{bay}); got != c.clear {
+			t.Errorf("pc %#x, sp %#x: clear is %v", c.pc, c.sp, got)
+		}
 	}
 }

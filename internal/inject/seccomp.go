@@ -5,11 +5,16 @@ package inject
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"unsafe"
 
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
+
+// ReadsClock says, before anything is done to the target, that its probes will call
+// the kernel's clock, which may make a system call: clock_gettime.
+func (p *Proc) ReadsClock() { p.clock = true }
 
 // checkSeccomp sees whether the filters of a stopped thread let through what its
 // stub will call; a filter that does not would kill the target. It is asked of
@@ -37,14 +42,18 @@ func (p *Proc) checkSeccomp(t *stopped) error {
 			Message: "the target runs under a seccomp filter, which may kill it for a system call made on its behalf, and the filter cannot be read from here",
 			Cure:    "run sidelight as root (CAP_SYS_ADMIN) on the host, outside of the container, or start the container with --security-opt seccomp=unconfined"}
 	}
-	name, err := forbidden(filters)
+	calls := filterCalls()
+	if p.clock {
+		maps.Copy(calls, clockCall())
+	}
+	name, err := forbidden(filters, calls)
 	if err != nil {
 		return &RefusedError{Code: CodeSeccomp, Message: "the target runs under a seccomp filter that is not understood", Err: err,
 			Cure: "start the program without that filter"}
 	}
 	if name != "" {
 		return &RefusedError{Code: CodeSeccomp, Message: "the target runs under a seccomp filter that forbids " + name,
-			Cure: "allow memfd_create, ftruncate, mmap, munmap, madvise, close, rt_sigaction, rt_sigprocmask, membarrier and restart_syscall in the filter"}
+			Cure: "allow memfd_create, ftruncate, mmap, munmap, madvise, close, rt_sigaction, rt_sigprocmask, membarrier and restart_syscall in the filter (and clock_gettime, where the processor's time-stamp counter is no clock)"}
 	}
 	p.filters[key] = true
 	return nil

@@ -242,9 +242,7 @@ func (g *gen) header() {
 	a.StoreImm(amd64.At(g.out, ring.RecordProbe), int64(g.env.Probe|g.env.Site<<16), 4)
 	a.Load(amd64.RAX, amd64.At(amd64.R14, int32(g.env.RT.GGoid)), 8)
 	a.Store(amd64.At(g.out, ring.RecordGoid), amd64.RAX, 8)
-	a.Rdtsc()
-	a.ShiftImm(amd64.SHL, amd64.RDX, 32, 8)
-	a.Op(amd64.OR, amd64.RAX, amd64.RDX, 8)
+	g.readClock()
 	a.Store(amd64.At(g.out, ring.RecordTSC), amd64.RAX, 8)
 	for i := 0; i < len(g.site.Slots); i += 8 {
 		a.StoreImm(amd64.At(g.out, g.rec.status+int32(i)), 0, 8)

@@ -89,6 +89,9 @@ func newGen(env Env, s *program.Site, live Live, at uint64, frame int32) *gen {
 		g.live.FreeRegs = 0
 		g.beyond = callRoom
 	}
+	if env.Clock != 0 {
+		g.beyond += clockRoom
+	}
 	g.done, g.restore, g.end = g.a.NewLabel(), g.a.NewLabel(), g.a.NewLabel()
 	return g
 }

@@ -339,8 +339,6 @@ func (im *imager) complete() {
 	a.Store(header(ring.ImageFaults), amd64.RAX, 2)
 	a.Load(amd64.RAX, im.objects, 4)
 	a.Store(header(ring.ImageObjects), amd64.RAX, 8)
-	a.Rdtsc()
-	a.ShiftImm(amd64.SHL, amd64.RDX, 32, 8)
-	a.Op(amd64.OR, amd64.RAX, amd64.RDX, 8)
+	im.readClock()
 	a.Store(header(ring.ImageEnd), amd64.RAX, 8)
 }

@@ -79,6 +79,10 @@ type Env struct {
 	// that begin at a RoleStart; at the other sites of those Image is nil.
 	Image  *program.Image
 	Tables uint64
+
+	// Clock is the address of the routine that reads the clock (see Clock); 0: bodies
+	// read the time-stamp counter.
+	Clock uint64
 }
 
 // Live is what is known at a site before its instruction. The zero value is

@@ -133,13 +133,6 @@ func (g *gen) locate(p *pairing) {
 
 func (p *pairing) field(off int32) amd64.Mem { return amd64.At(p.entry, off) }
 
-// readClock puts the time-stamp counter into RAX; RDX is lost.
-func (g *gen) readClock() {
-	g.a.Rdtsc()
-	g.a.ShiftImm(amd64.SHL, amd64.RDX, 32, 8)
-	g.a.Op(amd64.OR, amd64.RAX, amd64.RDX, 8)
-}
-
 // sample leaves most calls out where the probe is throttled: the throttle is the
 // bits of the number of passes of which one value is chosen. Beginnings and ends
 // alternate, so that the lowest bit chooses nothing.

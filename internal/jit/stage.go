@@ -112,7 +112,7 @@ func (g *gen) claimStage(p *pairing, none amd64.Label) {
 	a.Op(amd64.ADD, g.out, last, 8)
 }
 
-// chargeStage counts the snapshot that was taken, and the cycles from its first
+// chargeStage counts the snapshot that was taken, and the ticks of the clock from its first
 // reading of the clock to its last, unless the thread was off its processor
 // meanwhile. The sampled pass (see sampled) goes without them.
 func (g *gen) chargeStage() {
@@ -125,7 +125,9 @@ func (g *gen) chargeStage() {
 	a.OpImm(amd64.CMP, amd64.RAX, interruptedImage, 8)
 	a.Jcc(amd64.CondA, interrupted)
 	a.OpStore(amd64.ADD, g.word(ring.StageCycles), amd64.RAX, 8)
-	a.OpStore(amd64.SUB, g.clockSlot(), amd64.RAX, 4)
+	if g.env.Clock == 0 { // else these are no cycles, and the sample has the snapshot in it
+		a.OpStore(amd64.SUB, g.clockSlot(), amd64.RAX, 4)
+	}
 	a.Bind(interrupted)
 }
 

@@ -114,7 +114,18 @@ type Ready struct {
 	PID    int
 	Probes []Report
 	Pause  time.Duration // the longest time that one thread was held
+
+	// Clock is what the probes read the time from; "" where none tells a time.
+	// ClockNote says why, where that is not the time-stamp counter.
+	Clock     string
+	ClockNote string
 }
+
+// Clocks of a process.
+const (
+	ClockTSC  = "tsc"  // the processor's time-stamp counter, calibrated
+	ClockVDSO = "vdso" // the kernel's monotonic clock, by the vDSO
+)
 
 // Hit is one emitted hit of a log.
 type Hit struct {

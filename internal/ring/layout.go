@@ -197,6 +197,14 @@ func (l Layout) Block(i int) int { return LifelineSize + i*l.BlockSize() }
 // shared region: behind all blocks.
 func (l Layout) ExtraAt(i int) int { return LifelineSize + (l.Ps+1)*l.BlockSize() + i*l.Extra }
 
+// ClockStack is the stack on which a P calls the kernel's clock, where the time-stamp
+// counter is none: the last bytes of its extra memory. ClockRoom of them are the
+// clock's own.
+const (
+	ClockStack = 8192
+	ClockRoom  = 4096
+)
+
 const pageSize = 4096
 
 // Counter is the offset of probe's counters from the start of a block.

@@ -53,6 +53,8 @@ type readyObject struct {
 	PID    int            `json:"pid"`
 	Probes []probe.Report `json:"probes"`
 	Pause  int64          `json:"pause_us"`
+	Clock  string         `json:"clock,omitempty"`
+	Note   string         `json:"clock_note,omitempty"`
 }
 
 type hitObject struct {
@@ -110,7 +112,7 @@ func byReason(list []reason) map[string]uint64 {
 func object(e probe.Event) any {
 	switch e := e.(type) {
 	case *probe.Ready:
-		return readyObject{"ready", e.PID, reports(e.Probes), micros(e.Pause)}
+		return readyObject{"ready", e.PID, reports(e.Probes), micros(e.Pause), e.Clock, e.ClockNote}
 	case *probe.Hit:
 		return hitObject{"hit", e.Probe, e.Location, e.Seq, stamp(e.Time), e.PID, e.Goroutine,
 			e.Function, e.File, e.Line, e.Message, e.Values}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -193,4 +194,23 @@ func FuzzEscape(f *testing.F) {
 			t.Errorf("escaping twice changes %q to %q", got, again)
 		}
 	})
+}
+
+// The clock of times is told to programs, and to people where it is not the usual one.
+func TestClockIsTold(t *testing.T) {
+	var lines, notes, top bytes.Buffer
+	e := &probe.Ready{PID: 7, Clock: probe.ClockVDSO, ClockNote: "no \x1b counter"}
+	for _, s := range []Sink{NewJSON(&lines), NewText(io.Discard, TextOptions{Notes: &notes}), NewTop(io.Discard, TopOptions{TextOptions: TextOptions{Notes: &top}})} {
+		if err := s.Event(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := `"clock":"vdso","clock_note":"no \u001b counter"}`; !strings.HasSuffix(lines.String(), want+"\n") {
+		t.Errorf("%s does not end with %s", lines.String(), want)
+	}
+	for name, text := range map[string]string{"text": notes.String(), "top": top.String()} {
+		if !strings.Contains(text, "note: no ") || strings.Contains(text, "\x1b") {
+			t.Errorf("%s: %q", name, text)
+		}
+	}
 }

@@ -82,6 +82,9 @@ func (t *Text) ready(e *probe.Ready) error {
 			fmt.Fprintf(&b, "  %s %s\n", paint.Warn("note:"), EscapeLines(i.Message))
 		}
 	}
+	if e.ClockNote != "" {
+		fmt.Fprintf(&b, "%s %s\n", paint.Warn("note:"), EscapeLines(e.ClockNote))
+	}
 	fmt.Fprintf(&b, "%s\n", paint.Dim(fmt.Sprintf(
 		"live in pid %d; no thread was held longer than %s", e.PID, Pause(e.Pause))))
 	// The probes are what matters: notes that nobody can read end nothing.

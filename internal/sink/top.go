@@ -58,6 +58,9 @@ func (t *Top) Event(e probe.Event) error {
 	case *probe.Ready:
 		t.last = time.Now()
 		_, _ = io.WriteString(t.opt.Notes, t.table.Said()+"\n")
+		if e.ClockNote != "" {
+			_, _ = io.WriteString(t.opt.Notes, "note: "+EscapeLines(e.ClockNote)+"\n")
+		}
 	case *probe.Measured:
 		if !e.Final && e.Time.Sub(t.last) >= t.opt.Every {
 			t.last = e.Time

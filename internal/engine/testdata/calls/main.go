@@ -6,11 +6,13 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
 	"os"
 	"runtime"
+	"runtime/pprof"
 	"sort"
 	"sync"
 	"sync/atomic"
@@ -479,6 +481,42 @@ func fast(n int) *truth {
 	return &truth{Returned: uint64(n)}
 }
 
+// profiled is fast while a CPU profile is taken 500 times a second, collections run
+// and goroutines are asked to yield.
+func profiled(n int) *truth {
+	runtime.SetCPUProfileRate(500) // StartCPUProfile keeps it, and says so
+	var cpu bytes.Buffer
+	if err := pprof.StartCPUProfile(&cpu); err != nil {
+		panic(err)
+	}
+	stop, stopped := make(chan bool), make(chan bool)
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				runtime.GC()
+			}
+		}
+	}()
+	const workers = 4
+	var all sync.WaitGroup
+	for range workers {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			fast(n)
+		}()
+	}
+	all.Wait()
+	close(stop)
+	<-stopped
+	pprof.StopCPUProfile()
+	return &truth{Returned: workers * uint64(n), Count: uint64(cpu.Len())}
+}
+
 func nevers(n int) *truth {
 	for range n {
 		func() {
@@ -492,7 +530,7 @@ func nevers(n int) *truth {
 func main() {
 	scenarios := map[string]func(int) *truth{"numbers": numbers, "keys": keys, "times": times, "recovering": recovering,
 		"many": many, "left": left, "died": died, "inlines": inlines, "ways": ways, "results": results, "fast": fast, "nevers": nevers,
-		"jobs": jobs, "lostJobs": lostJobs, "crowd": crowd, "nests": nests}
+		"jobs": jobs, "lostJobs": lostJobs, "crowd": crowd, "nests": nests, "profiled": profiled}
 	fmt.Println("ready")
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
