@@ -37,7 +37,7 @@ type topped struct {
 // The load, and what observes it.
 const (
 	connections = 4
-	topFor      = 8 * time.Second
+	topFor      = 10 * time.Second
 	topPattern  = "busy/store"
 	allowedFall = 0.03
 )

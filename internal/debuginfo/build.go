@@ -39,6 +39,7 @@ type Build struct {
 	funcs   []Func
 	list    []*Func
 	names   onceErr[map[string]*Func] // by full name
+	inlined onceErr[[]string]         // see InlinedNames
 
 	cache  *cache.Dir // nil: none
 	cached *cached    // what it had; nil: nothing

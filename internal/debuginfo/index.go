@@ -258,18 +258,21 @@ func (b *Build) InlinedIn(name string) []*Func {
 }
 
 // InlinedNames are the full names of all functions that were inlined somewhere,
-// sorted. Some of them have code of their own besides.
+// sorted. Some of them have code of their own besides. They are not to be changed.
 func (b *Build) InlinedNames() []string {
-	if !b.HasDebug() {
-		return slices.Sorted(maps.Keys(b.pclnIndex().inlined))
-	}
-	x, err := b.indexed()
-	if err != nil {
-		return nil
-	}
-	out := make([]string, len(x.abs))
-	for i := range x.abs {
-		out[i] = x.abs[i].name
-	}
-	return out
+	names, _ := b.inlined.get(func() ([]string, error) {
+		if !b.HasDebug() {
+			return slices.Clip(slices.Sorted(maps.Keys(b.pclnIndex().inlined))), nil
+		}
+		x, err := b.indexed()
+		if err != nil {
+			return nil, nil
+		}
+		out := make([]string, len(x.abs))
+		for i := range x.abs {
+			out[i] = x.abs[i].name
+		}
+		return out, nil
+	})
+	return names
 }

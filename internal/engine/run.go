@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/sidelight-dev/sidelight/internal/decode"
@@ -26,7 +27,7 @@ func (s *Session) run(l *live) {
 	defer s.tell(l, make([]Totals, len(l.machine.lives)))
 	w := &watch{s: s, l: l, decoder: s.decoder(l.plan), sites: l.byProbe()}
 	w.tracing = w.newTracing()
-	poll, check := time.NewTicker(pollEvery), time.NewTicker(checkEvery)
+	poll, check := time.NewTicker(w.pollEvery()), time.NewTicker(checkEvery)
 	defer poll.Stop()
 	defer check.Stop()
 	drain, sweep := time.NewTicker(drainEvery), time.NewTicker(sweepEvery)
@@ -63,6 +64,21 @@ func (s *Session) run(l *live) {
 		}
 	}
 	w.finish()
+}
+
+// pollEvery is how often the rings and the counters are looked at. A crowd of times has
+// no records, and its counters are hundreds of lines that the target's processors keep
+// writing: each look takes all of them away.
+func (w *watch) pollEvery() time.Duration {
+	for _, pl := range w.l.plan.probes {
+		if pl.spec.Kind != probe.Time || pl.spec.Snapshots() {
+			return pollEvery
+		}
+	}
+	if len(w.l.plan.probes) < crowd {
+		return pollEvery
+	}
+	return crowdWindow / 2
 }
 
 // watch carries out what the machine decides.
@@ -181,6 +197,7 @@ func (w *watch) exited() {
 func (w *watch) carryOut(effects []effect) {
 	var ended []int
 	var why []probe.Reason
+	now := sync.OnceValue(w.l.reader.totals)
 	for _, e := range effects {
 		switch e.what {
 		case doRemove:
@@ -200,7 +217,7 @@ func (w *watch) carryOut(effects []effect) {
 		case doAllow:
 			w.control(e.probe, ring.ControlStages, binary.LittleEndian.AppendUint64(nil, uint64(e.tokens)))
 		case doCount:
-			w.say(e.probe, w.l.reader.totals(), false)
+			w.say(e.probe, now(), false)
 		}
 	}
 	if len(ended) > 0 {

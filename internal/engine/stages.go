@@ -116,8 +116,10 @@ func (s *sums) staging(i int, t *Totals) {
 	if !s.region.Probes[i].Pair {
 		return
 	}
-	t.Filtered = s.total(i, ring.PairFiltered)
-	t.Passes = max(t.Passes, t.Hits()+t.Filtered)
+	if s.plan.probes[i].program.Aggregate.Filter {
+		t.Filtered = s.total(i, ring.PairFiltered)
+		t.Passes = max(t.Passes, t.Hits()+t.Filtered)
+	}
 	if s.stages(i) {
 		t.Told, t.Staged = s.total(i, ring.PairPublished), s.total(i, ring.StageCount)
 		t.StageCycles = float64(s.total(i, ring.StageCycles))
