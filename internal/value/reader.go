@@ -49,6 +49,8 @@ type Reader struct {
 	outer bool // a calling frame: only its stack was copied
 	other bool // in what an interface or a closure held unforeseen
 	from  Place
+	whole Place // of the variable
+	size  int64 // of it, in bytes
 	seen  map[thing]bool // pointers that were followed in this variable
 	nest  int
 	hops  int // pointers followed on the way
@@ -104,6 +106,9 @@ func (r *Reader) Value(t *program.Type, p Place, policy Policy) probe.Value {
 	r.outer, r.other = policy == Outer, false
 	r.late = r.outer && !r.cfg.Past
 	r.from, r.nest, r.hops, r.here = p, 0, 0, maxHere
+	if r.whole, r.size = p, 0; t != nil {
+		r.size = t.Size
+	}
 	return r.value(t, p)
 }
 
@@ -240,7 +245,7 @@ func (r *Reader) whyLate(addr uint64) string {
 // cut names the bound that kept what lies at addr from being copied.
 func (r *Reader) cut(addr uint64) string {
 	m, b := r.cfg.Image, r.cfg.Bounds
-	if m.Above(addr) {
+	if r.whole.Bytes == nil && addr-r.whole.Addr < uint64(r.size) && m.Above(addr) {
 		return WhyStack(b)
 	}
 	if r.other {

@@ -79,14 +79,15 @@ func words(v ...uint64) []byte {
 	return b
 }
 
-// imageOf is an image with the blocks in it.
+// imageOf is an image with the blocks in it, of a goroutine whose stack goes from
+// 0x8000 to 0x9000, of which two words were copied.
 func imageOf(t testing.TB, cut uint16, blocks ...block) *image.Image {
 	t.Helper()
 	le := binary.LittleEndian
 	b := make([]byte, ring.ImageHeader)
 	le.PutUint16(b[ring.ImageCut:], cut)
 	le.PutUint32(b[ring.ImageObjects:], uint32(len(blocks)))
-	all := append([]block{{data: make([]byte, program.RegsSize)}, {}, {}}, blocks...)
+	all := append([]block{{data: make([]byte, program.RegsSize)}, {addr: 0x7000, data: words(0x8000, 0x9000)}, {addr: 0x8800, data: words(0, 0)}}, blocks...)
 	for _, o := range all {
 		h := make([]byte, ring.ObjectHeader)
 		le.PutUint64(h[ring.ObjectAddr:], o.addr)
@@ -552,6 +553,23 @@ func TestCutObject(t *testing.T) {
 	}
 	cfg.Image = imageOf(t, ring.CutObjects, at(0x20000))
 	if v := New(cfg).Value(ptr(large), Place{Addr: 0x10000}, Exact); len(v.Elems) != 0 || v.Cut != "more than --max-items 256 objects" {
+		t.Errorf("%+v", v)
+	}
+}
+
+// TestCutStack: a variable farther up the stack than was copied says so; what lies
+// there and was to be followed says which bound kept it away.
+func TestCutStack(t *testing.T) {
+	m := imageOf(t, ring.CutObjects)
+	lo, hi := m.Stack()
+	if !m.Above(hi) || m.Above(lo) {
+		t.Fatalf("the stack of this image is from %#x to %#x", lo, hi)
+	}
+	if v := New(Config{Image: m}).Value(tInt, Place{Addr: hi}, Exact); v.Text != WhyStack(probe.Bounds{}) {
+		t.Errorf("%+v", v)
+	}
+	m = imageOf(t, ring.CutObjects, block{addr: 0x10000, data: words(hi)})
+	if v := New(Config{Image: m}).Value(tPtr, Place{Addr: 0x10000}, Exact); v.Cut != "more than --max-items 256 objects" {
 		t.Errorf("%+v", v)
 	}
 }
