@@ -88,7 +88,9 @@ func (r *resolver) noFile(asked string) error {
 		names[f] = true
 	}
 	e := &NotFoundError{At: r.at, Why: "no file of this build that has code ends in " + asked}
-	e.Candidates = shortest(similarFiles(asked, names))
+	if e.Candidates = shortest(similarFiles(asked, names)); len(e.Candidates) == 0 {
+		e.Why += `; "sidelight files" names those that there are`
+	}
 	return e
 }
 

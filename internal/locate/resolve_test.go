@@ -114,7 +114,7 @@ func TestResolveErrors(t *testing.T) {
 		{"main.go:1", "no code was compiled for this line; the nearest with code: main.go:15"},
 		{"main.go:900", "the last line of main.go with code is 60"},
 		{"mian.go:3", "no file of this build that has code ends in mian.go; did you mean main.go"},
-		{"nowhere.go:3", "no file of this build that has code ends in nowhere.go"},
+		{"nowhere.go:3", "no file of this build that has code ends in nowhere.go; \"sidelight files\" names those that there are"},
 		{"cart.go:6", "means 2 files; say which: prog/cart/cart.go, order/cart/cart.go"},
 		{"cart/cart.go:6", "means 2 files"},
 		{"main.Ad", "package main of this build has no such function"},
