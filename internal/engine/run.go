@@ -121,8 +121,11 @@ func (w *watch) totals() []Totals {
 	for i := range totals {
 		t := &totals[i]
 		t.Cycles = w.s.clock.Nanoseconds(t.Cycles)
-		if w.l.plan.probes[i].spec.Kind == probe.Time {
+		switch w.l.plan.probes[i].spec.Kind {
+		case probe.Trace:
 			t.Cycles *= 2 // of the beginning and of the end
+		case probe.Time:
+			t.Cycles *= 2
 			if w.l.sums != nil {
 				w.l.sums.staging(i, t)
 				t.StageCycles = w.s.ticks.Nanoseconds(t.StageCycles)

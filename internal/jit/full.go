@@ -262,7 +262,7 @@ func (g *gen) findBlock() {
 	g.env.processor(a, g.block, alone)
 	a.Lea(g.pool[0], amd64.AtAddr(g.env.Shared+uint64(g.env.Layout.Block(0))))
 	a.Op(amd64.ADD, g.block, g.pool[0], 8)
-	a.OpMemImm(amd64.ADD, g.count(ring.CounterTick), 1, 1)
+	a.OpMemImm(amd64.ADD, g.count(ring.CounterTick), g.ticks(), 1)
 	a.Jcc(amd64.CondE, g.coldLabel(func() {
 		g.aroundClock(func() {
 			startClock(a, amd64.RCX)
@@ -285,6 +285,16 @@ func (g *gen) findBlock() {
 			g.blockless()
 		}
 	})
+}
+
+// ticks is what a pass adds to the count that chooses those that are timed.
+// Beginnings and ends of traced calls alternate: with one for each, the count of
+// 256 would choose nothing but the one kind.
+func (g *gen) ticks() int64 {
+	if g.env.Log && g.site.Role.Ends() {
+		return 2
+	}
+	return 1
 }
 
 // blockless ends a hit that has no block of its own.

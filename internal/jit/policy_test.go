@@ -139,6 +139,26 @@ func TestGoexitIsNoHit(t *testing.T) {
 	}
 }
 
+// Of traced calls, beginnings and ends are timed as often as each other.
+func TestBothEndsOfCallsAreTimed(t *testing.T) {
+	r := newRig(t, 4)
+	r.env.Log = true
+	samples := func() uint64 { return r.counter(1, ring.CounterSamples) }
+	timed := map[program.Role]uint64{}
+	for range 256 {
+		for _, role := range []program.Role{program.RoleStart, program.RoleStop} {
+			before := samples()
+			r.put(r.block(1)+ring.BlockTail, r.get(r.block(1)+ring.BlockHead))
+			r.place(&program.Site{Role: role}, Live{})
+			r.run(r.start())
+			timed[role] += samples() - before
+		}
+	}
+	if timed[program.RoleStart] != 1 || timed[program.RoleStop] != 1 {
+		t.Errorf("%v of 256 calls", timed)
+	}
+}
+
 func (r *rig) block(b int) int { return rigShared + r.env.Layout.Block(b) }
 
 // noStack leaves no room for a frame.
