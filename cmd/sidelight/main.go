@@ -64,7 +64,8 @@ func (c code) Source(file, dir string) (dap.Text, error) {
 
 // open opens a process by the daemon, so that its list has all probes. Where the
 // daemon cannot be had, or may not do what this process may, the work is done
-// here: with the same result, or the error that is this process's own.
+// here: with the same result, or the error that is this process's own. A daemon of
+// another build lists these probes, too.
 func open(ctx context.Context, pid int, target string, direct bool, opt daemon.Options) (daemon.Prober, error) {
 	var err error
 	if opt.Symbols, err = symbol.Resolve(ctx, fmt.Sprintf("/proc/%d/exe", pid), symbol.Options{Given: opt.Symbols, Log: opt.Log}); err != nil {
@@ -81,7 +82,11 @@ func open(ctx context.Context, pid int, target string, direct bool, opt daemon.O
 	var refused interface{ Refused() bool }
 	if errors.As(err, &away) || errors.As(err, &refused) && refused.Refused() {
 		opt.Log.Debug("working without the daemon", "because", err)
-		return attach(ctx, pid, opt)
+		p, err := attach(ctx, pid, opt)
+		if err != nil {
+			return nil, err
+		}
+		return owner.Announce(p, pid, target, opt.Owner), nil
 	}
 	return nil, err
 }

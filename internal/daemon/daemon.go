@@ -11,13 +11,15 @@
 //
 // The first client starts the daemon, which ends by itself when nobody has used
 // it for a while. Everything works without it, too: where it cannot be had, or
-// is of another build, a client opens the engine itself.
+// is of another build, a client opens the engine itself. Such a client announces its
+// probes to the daemon, so that the list has them, too.
 //
 // # Wire
 //
 // A client introduces itself by one line of JSON, and is answered by one. That
 // much every version understands. What follows is gob, and only between the same
-// build: its numbers and names are the program's own.
+// build: its numbers and names are the program's own. Announcements are lines of
+// JSON.
 package daemon
 
 import (
@@ -56,5 +58,7 @@ const (
 	DefaultIdle = 60 * time.Second // without a client it ends
 	startWithin = 5 * time.Second
 	stateEvery  = 500 * time.Millisecond
-	helloWithin = 10 * time.Second
+
+	announceAgain = 2 * time.Second // where the daemon did not take it
+	helloWithin   = 10 * time.Second
 )

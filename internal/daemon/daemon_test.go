@@ -389,6 +389,76 @@ func TestDaemonOfAnotherBuildKeepsItsProbes(t *testing.T) {
 	}
 }
 
+// TestProbesBesideADaemonOfAnotherBuild lists probes that a client of another build
+// holds itself, takes one out by the daemon, and forgets them when they are gone.
+func TestProbesBesideADaemonOfAnotherBuild(t *testing.T) {
+	e, c, done := run(t, time.Minute)
+	s := open(t, c, 4711, nil) // so that the daemon stays
+	collect(s)
+	if _, err := s.Install(context.Background(), []probe.Spec{{ID: "p1", At: "old.go:1"}}); err != nil {
+		t.Fatal(err)
+	}
+	real := Identity
+	defer func() { Identity = real }()
+	Identity = func() (string, error) { return "a newer one", nil }
+	own, err := e.open(context.Background(), 4712, Options{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := c.Announce(own, 4712, "shop", "sidelight log")
+	specs := []probe.Spec{{ID: "p1", At: "new.go:1", If: "n > 1"}, {ID: "p2", At: "new.go:2"}}
+	if _, err := p.Install(context.Background(), specs); err != nil {
+		t.Fatal(err)
+	}
+	var list []Entry
+	listed := func(n int) func() bool {
+		return func() bool {
+			list, err = c.List(context.Background())
+			return err == nil && len(list) == n
+		}
+	}
+	eventually(t, "all probes are listed", listed(3))
+	for _, x := range list {
+		if x.State.Location == "new.go:1" && (x.PID != 4712 || x.Target != "shop" || x.Owner != "sidelight log" || x.Client != os.Getpid() || x.If != "n > 1" || !strings.HasSuffix(x.ID, ".p1")) {
+			t.Errorf("%+v", x)
+		}
+		if x.State.Location == "new.go:2" {
+			if n, err := c.Remove(context.Background(), []string{x.ID}); n != 1 || err != nil {
+				t.Errorf("%d removed, %v", n, err)
+			}
+		}
+	}
+	eventually(t, "one was taken out", listed(2))
+	other, err := e.open(context.Background(), 4713, Options{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := c.Announce(other, 4713, "shop", "sidelight log")
+	if _, err := q.Install(context.Background(), specs[1:]); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "those of another client are listed", listed(3))
+	if err := q.Close(); err != nil {
+		t.Error(err)
+	}
+	eventually(t, "they are forgotten", listed(2))
+	if states := own.State(); len(states) != 1 || states[0].Probe != "p1" {
+		t.Errorf("%+v", states)
+	}
+	if err := s.Close(); err != nil { // nothing of its own holds the daemon any more
+		t.Error(err)
+	}
+	eventually(t, "the daemon lets itself be sent away", func() bool { return c.leave(context.Background()) == nil })
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the daemon stays for another's probes")
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestDirectoryIsPrivate(t *testing.T) {
 	base := t.TempDir()
 	t.Setenv("TMPDIR", base)

@@ -29,9 +29,15 @@ type Daemon struct {
 	mu       sync.Mutex
 	clients  int
 	used     time.Time // when the last client left
-	sessions map[int]*session
+	sessions map[int]holder
 	last     int
 	leaving  bool
+}
+
+// holder is a client that has probes.
+type holder interface {
+	entries() []Entry // their IDs are those of the client
+	remove(ids []string) error
 }
 
 // ErrRuns says that this user's daemon runs already.
@@ -66,7 +72,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	d.sessions, d.used = map[int]*session{}, time.Now()
+	d.sessions, d.used = map[int]holder{}, time.Now()
 	go d.watch(ctx, dir, cancel)
 	context.AfterFunc(ctx, func() { l.Close() })
 	var all sync.WaitGroup
@@ -166,6 +172,11 @@ func (d *Daemon) serve(ctx context.Context, c *net.UnixConn) (err error) {
 	case h.Do == doRemove:
 		w.Removed, w.Error = d.remove(h.Remove)
 		return writeLine(c, w)
+	case h.Do == doHold:
+		if err := writeLine(c, w); err != nil {
+			return err
+		}
+		return d.hold(ctx, c, r, h.Owner, int(peer.Pid))
 	case h.Do != doOpen:
 		w.Error = fmt.Sprintf("the daemon does not know %q", h.Do)
 		return writeLine(c, w)
@@ -198,11 +209,24 @@ func peerOf(c *net.UnixConn) (*unix.Ucred, error) {
 func (d *Daemon) leave() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(d.sessions) > 0 {
-		return fmt.Sprintf("%d sessions have probes", len(d.sessions))
+	own := 0
+	for _, h := range d.sessions {
+		if _, ok := h.(*session); ok {
+			own++
+		}
+	}
+	if own > 0 {
+		return fmt.Sprintf("%d sessions have probes", own)
 	}
 	d.leaving = true
 	return ""
+}
+
+// leaves tells whether the daemon is about to leave.
+func (d *Daemon) leaves() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.leaving
 }
 
 // list is all probes, in the order in which they came.
@@ -216,7 +240,10 @@ func (d *Daemon) list() []Entry {
 	slices.Sort(ids)
 	list := []Entry{}
 	for _, id := range ids {
-		list = append(list, d.sessions[id].entries()...)
+		for _, e := range d.sessions[id].entries() {
+			e.ID = fmt.Sprintf("%d.%s", id, e.ID)
+			list = append(list, e)
+		}
 	}
 	return list
 }
@@ -235,15 +262,15 @@ func (d *Daemon) remove(names []string) (int, string) {
 			return removed, fmt.Sprintf("there is no probe %s: sidelight probes lists them", name)
 		}
 		var ids []string
-		for _, st := range s.prober.State() {
-			if !single || st.Probe == id {
-				ids = append(ids, st.Probe)
+		for _, e := range s.entries() {
+			if !single || e.ID == id {
+				ids = append(ids, e.ID)
 			}
 		}
 		if len(ids) == 0 {
 			return removed, fmt.Sprintf("there is no probe %s: sidelight probes lists them", name)
 		}
-		if err := s.prober.Remove(ids...); err != nil {
+		if err := s.remove(ids); err != nil {
 			return removed, err.Error()
 		}
 		removed += len(ids)

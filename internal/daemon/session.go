@@ -22,7 +22,6 @@ import (
 // session is one client's work on one process, on the daemon's side.
 type session struct {
 	d      *Daemon
-	n      int
 	open   openCall
 	owner  string
 	client int // pid
@@ -62,12 +61,12 @@ func (d *Daemon) session(ctx context.Context, c net.Conn, r *bufio.Reader, owner
 		return nil
 	}
 	s.prober = prober
-	d.enter(s)
+	n := d.enter(s)
 	s.send(&answer{Opened: true})
 	told := make(chan struct{})
 	go s.tell(told)
 	err = s.serve(ctx, dec)
-	d.exit(s)
+	d.exit(n)
 	s.end(told)
 	if errors.Is(err, io.EOF) {
 		return nil
@@ -88,18 +87,19 @@ func (s *session) opened(ctx context.Context) (Prober, error) {
 	return s.d.Open(ctx, s.open.PID, Options{Budget: s.open.Budget, Log: log, Redact: rules, Owner: s.owner, Symbols: s.open.Symbols})
 }
 
-func (d *Daemon) enter(s *session) {
+// enter gives a client's probes a number in the list; exit takes it back.
+func (d *Daemon) enter(h holder) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.last++
-	s.n = d.last
-	d.sessions[s.n] = s
+	d.sessions[d.last] = h
+	return d.last
 }
 
-func (d *Daemon) exit(s *session) {
+func (d *Daemon) exit(n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.sessions, s.n)
+	delete(d.sessions, n)
 }
 
 // send writes a message. A client that is gone needs none.
@@ -273,11 +273,7 @@ func (s *session) end(told <-chan struct{}) {
 func (s *session) entries() []Entry {
 	s.specsMu.Lock()
 	defer s.specsMu.Unlock()
-	var list []Entry
-	for _, st := range s.prober.State() {
-		spec := s.specs[st.Probe]
-		list = append(list, Entry{ID: fmt.Sprintf("%d.%s", s.n, st.Probe), PID: s.open.PID, Target: s.open.Name, Owner: s.owner, Client: s.client,
-			Message: spec.Message, If: spec.If, State: st})
-	}
-	return list
+	return entriesOf(s.prober, s.specs, Entry{PID: s.open.PID, Target: s.open.Name, Owner: s.owner, Client: s.client})
 }
+
+func (s *session) remove(ids []string) error { return s.prober.Remove(ids...) }

@@ -21,6 +21,7 @@ const (
 	doOpen   = "open"   // a session; gob follows
 	doList   = "list"   // the probes
 	doRemove = "remove" // probes, by name
+	doHold   = "hold"   // that its own probes are listed; lines of JSON follow
 	doLeave  = "leave"  // that the daemon ends, if nobody needs it
 )
 
