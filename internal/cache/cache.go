@@ -3,10 +3,12 @@
 //
 // A key and blocks of bytes come in; the same blocks go out, or none. It is a
 // folder of files, one for each key: written beside and renamed, so that a reader
-// sees a whole file or none; with a checksum for each block; of a bounded total
-// size, those used least recently going first. Whatever is wrong with a file, of
-// another version, damaged, cut off, of another owner, is as if it were not
-// there: the owner of the key works it out again.
+// sees a whole file or none; with a checksum for each chunk of a block, which is
+// tested when the chunk is first read, so that a question costs what it reads and
+// not what is there; of a bounded total size, those used least recently going
+// first. Whatever is wrong with a file, of another version, damaged, cut off, of
+// another owner, is as if it were not there: the owner of the key works it out
+// again.
 //
 // Package debuginfo stands before it and after it. What comes out of a cache is
 // good for answers to people; what is done to a process is worked out of the
@@ -68,12 +70,13 @@ type Block struct {
 }
 
 // A file is magic, the length and checksum of its table, the table, and the
-// blocks, each at a multiple of 16. The table has the key, then name, offset,
-// size and checksum of each block.
+// blocks, each at the beginning of a page. The table has the key, then name,
+// offset and size of each block, and the checksums of its chunks.
 const (
-	magic    = "sidelight\x00c1\n"
+	magic    = "sidelight\x00c2\n"
 	headSize = len(magic) + 8
 	maxTable = 1 << 20
+	page     = 4096
 	suffix   = ".cache"
 )
 
@@ -89,12 +92,7 @@ var errBad = errors.New("not a cached file, or a damaged one")
 // uses no cache.
 type Entry struct {
 	data   []byte
-	blocks map[string]span
-}
-
-type span struct {
-	off, size int64
-	sum       uint32
+	blocks map[string]*Kept
 }
 
 func (d *Dir) file(key string) string { return filepath.Join(d.path, key+suffix) }
@@ -151,14 +149,14 @@ func (e *Entry) read(key string) error {
 	if r.text() != key {
 		return errBad
 	}
-	e.blocks = map[string]span{}
+	e.blocks = map[string]*Kept{}
 	for n := r.number(); n > 0 && !r.bad; n-- {
-		name := r.text()
-		s := span{off: int64(r.number()), size: int64(r.number()), sum: uint32(r.number())}
-		if s.off < 0 || s.size < 0 || s.off > int64(len(e.data)) || s.size > int64(len(e.data))-s.off {
+		name, off, size := r.text(), r.number(), r.number()
+		sums := r.text()
+		if all := uint64(len(e.data)); off > all || size > all-off || uint64(len(sums)) != 4*chunks(size) {
 			return errBad
 		}
-		e.blocks[name] = s
+		e.blocks[name] = newKept(e.data[off:off+size:off+size], sums)
 	}
 	if r.bad {
 		return errBad
@@ -174,27 +172,12 @@ func mine(info os.FileInfo) bool {
 	return ok && info.Mode().IsRegular() && int(st.Uid) == os.Geteuid() && info.Mode().Perm()&0o022 == 0
 }
 
-// Block is a block, which must not be changed. ok is false if there is none of
-// that name or it is damaged.
-func (e *Entry) Block(name string) (data []byte, ok bool) {
+// Block is what was kept under that name; nil: nothing.
+func (e *Entry) Block(name string) *Kept {
 	if e == nil {
-		return nil, false
+		return nil
 	}
-	s, ok := e.blocks[name]
-	if !ok {
-		return nil, false
-	}
-	data = e.data[s.off : s.off+s.size : s.off+s.size]
-	return data, crc32.Checksum(data, castagnoli) == s.sum
-}
-
-// Has tells whether there is a block of that name; it may be damaged.
-func (e *Entry) Has(name string) bool {
-	if e == nil {
-		return false
-	}
-	_, ok := e.blocks[name]
-	return ok
+	return e.blocks[name]
 }
 
 // Remove forgets what is stored under a key.
@@ -214,6 +197,9 @@ func (d *Dir) Store(key string, blocks []Block) error {
 		return fmt.Errorf("%q is no key", key)
 	}
 	head, offsets := table(key, blocks)
+	if len(head) > maxTable {
+		return fmt.Errorf("a table of %d bytes is too long", len(head))
+	}
 	if n := len(blocks); n > 0 && offsets[n-1]+int64(len(blocks[n-1].Data)) > d.max {
 		return fmt.Errorf("more than the cache may hold (%d bytes)", d.max)
 	}
@@ -257,6 +243,10 @@ func (d *Dir) prepare() error {
 
 // table is what stands before the blocks, and where each of them goes.
 func table(key string, blocks []Block) (head []byte, offsets []int64) {
+	sums := make([]string, len(blocks))
+	for i, b := range blocks {
+		sums[i] = sumUp(b.Data)
+	}
 	encode := func(offsets []int64) []byte {
 		var w writer
 		w.text(key)
@@ -265,14 +255,14 @@ func table(key string, blocks []Block) (head []byte, offsets []int64) {
 			w.text(b.Name)
 			w.number(uint64(offsets[i]))
 			w.number(uint64(len(b.Data)))
-			w.number(uint64(crc32.Checksum(b.Data, castagnoli)))
+			w.text(sums[i])
 		}
 		return w.data
 	}
 	offsets = make([]int64, len(blocks))
 	at := int64(headSize + len(encode(offsets)))
 	for i, b := range blocks {
-		at = (at + 15) &^ 15
+		at = (at + page - 1) &^ (page - 1)
 		offsets[i] = at
 		at += int64(len(b.Data))
 	}

@@ -1,12 +1,19 @@
 package debuginfo
 
-// buf reads little-endian data from a section. A read past the end sets bad
-// and returns zero; so a decoder checks once, at its end. Sections are strings
+import "strings"
+
+// buf reads little-endian data from a section, forwards. A read past the end sets
+// bad and returns zero; so a decoder checks once, at its end. Sections are strings
 // because nobody may change them and because names are then free to share.
+//
+// data may end before what is to be read does: the rest is had from a part, a
+// piece at a time.
 type buf struct {
 	data string
 	off  int
 	bad  bool
+	of   *part // nil: data is everything
+	end  int   // where reading ends; with of only
 }
 
 func bufAt(data string, off uint64) buf {
@@ -16,14 +23,37 @@ func bufAt(data string, off uint64) buf {
 	return buf{data: data, off: int(off)}
 }
 
-func (b *buf) more() bool { return !b.bad && b.off < len(b.data) }
+func (b *buf) more() bool { return !b.bad && (b.off < len(b.data) || b.grow(1)) }
 
-func (b *buf) need(n uint64) bool {
-	if b.bad || n > uint64(len(b.data)-b.off) {
-		b.bad = true
+// left is how many bytes there are still to be read.
+func (b *buf) left() int {
+	if b.of != nil {
+		return b.end - b.off
+	}
+	return len(b.data) - b.off
+}
+
+// grow gets n more bytes, and maybe some more.
+func (b *buf) grow(n uint64) bool {
+	if b.of == nil || b.off > b.end || n > uint64(b.end-b.off) {
 		return false
 	}
-	return true
+	data, ok := b.of.upto(b.off, int(n))
+	if ok {
+		b.data = data[:min(len(data), b.end)]
+	}
+	return ok
+}
+
+func (b *buf) need(n uint64) bool {
+	if b.bad {
+		return false
+	}
+	if b.off <= len(b.data) && n <= uint64(len(b.data)-b.off) || b.grow(n) {
+		return true
+	}
+	b.bad = true
+	return false
 }
 
 func (b *buf) skip(n uint64) {
@@ -42,8 +72,7 @@ func (b *buf) bytes(n uint64) string {
 }
 
 func (b *buf) u8() uint8 {
-	if b.bad || b.off >= len(b.data) {
-		b.bad = true
+	if (b.bad || b.off >= len(b.data)) && !b.need(1) {
 		return 0
 	}
 	v := b.data[b.off]
@@ -131,12 +160,13 @@ func (b *buf) sleb() int64 {
 
 // cstr reads up to a zero byte, which it takes too.
 func (b *buf) cstr() string {
-	for i := b.off; i < len(b.data) && !b.bad; i++ {
-		if b.data[i] == 0 {
-			s := b.data[b.off:i]
-			b.off = i + 1
+	for from := b.off; b.more(); {
+		if i := strings.IndexByte(b.data[b.off:], 0); i >= 0 {
+			s := b.data[from : b.off+i]
+			b.off += i + 1
 			return s
 		}
+		b.off = len(b.data)
 	}
 	b.bad = true
 	return ""

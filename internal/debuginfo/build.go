@@ -31,13 +31,12 @@ type Build struct {
 
 	file    *os.File
 	elf     *elf.File
-	debug   map[string]*lazy
+	debug   map[string]*part
 	without bool   // WithoutDebug
 	other   string // WithDebug; empty: none
 	sep     *separate
 	pcln    pclntab
-	funcs   []Func
-	list    []*Func
+	funcs   funcTable
 	names   onceErr[map[string]*Func] // by full name
 	inlined onceErr[[]string]         // see InlinedNames
 

@@ -27,6 +27,7 @@ func digest(b *Build, step int) string {
 		for _, f := range b.FileFuncs(file) {
 			fmt.Fprintln(h, file, f.Name)
 		}
+		fmt.Fprintln(h, b.CountFileFuncs(file))
 	}
 	for i, name := range b.InlinedNames() {
 		if i%step == 0 {
@@ -35,6 +36,14 @@ func digest(b *Build, step int) string {
 			}
 		}
 	}
+	seen := map[int]bool{}
+	for i, name := range b.FuncNames() {
+		if f := b.Func(i); f != b.Funcs()[i] || f.Name != name || seen[i] {
+			fmt.Fprintln(h, "function", i, "is not", name)
+		}
+		seen[i] = true
+	}
+	fmt.Fprintln(h, len(seen), len(b.Funcs()))
 	for i, f := range b.Funcs() {
 		fmt.Fprintf(h, "%+v\n", *f)
 		if b.FuncNamed(f.Name) == nil {
@@ -45,7 +54,8 @@ func digest(b *Build, step int) string {
 		}
 		for _, r := range b.Lines(f) {
 			depth, ok := b.StackDepth(r.PC)
-			fmt.Fprintln(h, r, b.UnsafePoint(r.PC), depth, ok)
+			cfa, _ := b.CFA(r.PC)
+			fmt.Fprintln(h, r, b.UnsafePoint(r.PC), depth, ok, cfa)
 			for _, in := range b.InlineAt(f, r.PC) {
 				fmt.Fprintln(h, in.Name, in.CallFile, in.CallLine)
 			}
@@ -140,6 +150,52 @@ func TestDamagedCache(t *testing.T) {
 	}
 }
 
+// TestEveryPartDamaged damages each part of a cached file in each of its chunks:
+// what reads it has it made anew, and the answers stay what they are.
+func TestEveryPartDamaged(t *testing.T) {
+	path := testprog.Dir(t, "testdata/sample", testprog.Options{})
+	dir := cache.New(t.TempDir(), cache.DefaultMax)
+	b := openCached(t, path, dir)
+	want := digest(b, 400)
+	key, err := b.cacheKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry, file := dir.Load(key), cachedFile(t, dir)
+	whole, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := slices.Clone(tables)
+	for name := range b.debug {
+		if entry.Block(sectionBlock+name) != nil {
+			parts = append(parts, sectionBlock+name)
+		}
+	}
+	if len(parts) < len(tables)+5 {
+		t.Errorf("only %q are kept", parts)
+	}
+	for _, name := range parts {
+		kept := entry.Block(name)
+		data, _ := kept.Upto(0, kept.Len())
+		at := bytes.Index(whole, data)
+		if len(data) == 0 || at < 0 {
+			t.Fatalf("%s is not in the file", name)
+		}
+		image := slices.Clone(whole)
+		for off := len(data) / 2 % 4096; off < len(data); off += 4096 {
+			image[at+off] ^= 0x55
+		}
+		replace(t, file, image)
+		if got := openCached(t, path, dir); got.cached == nil || digest(got, 400) != want {
+			t.Errorf("with a damaged %s other answers come", name)
+		}
+		if _, err := os.Stat(file); err == nil {
+			t.Errorf("a file with a damaged %s was left", name)
+		}
+	}
+}
+
 // TestForgedCache stores blocks that are damaged before their checksums are
 // made: answers may be wrong then, but nothing panics or goes on for ever.
 func TestForgedCache(t *testing.T) {
@@ -155,14 +211,17 @@ func TestForgedCache(t *testing.T) {
 	used := 0
 	for i := range 24 {
 		var blocks []cache.Block
-		for _, name := range []string{blockFuncs, blockIndex, blockNames, blockFiles, blockSeqs} {
-			data, ok := entry.Block(name)
+		for _, name := range tables {
+			kept := entry.Block(name)
+			data, ok := kept.Upto(0, kept.Len())
 			if !ok {
 				t.Fatalf("no block %s", name)
 			}
 			data = slices.Clone(data)
 			for range 1 << (i % 7) {
-				data[rnd.IntN(len(data))] ^= 1 << rnd.IntN(8)
+				if len(data) > 0 {
+					data[rnd.IntN(len(data))] ^= 1 << rnd.IntN(8)
+				}
 			}
 			blocks = append(blocks, cache.Block{Name: name, Data: data})
 		}

@@ -88,7 +88,7 @@ func askAll(b *Build, step int) {
 		}
 	}
 	if x, err := b.indexed(); err == nil {
-		for off := range x.named().rtypes.all() {
+		for off := range x.rtypes.all() {
 			b.TypeByRuntime(off)
 		}
 	}
@@ -105,7 +105,7 @@ func FuzzLocation(f *testing.F) {
 	f.Add([]byte{0x91, 0x70}, int64(8))
 	f.Add([]byte{0x03, 1, 2, 3, 4, 5, 6, 7, 8}, int64(8))
 	f.Add([]byte{0x9c, 0x11, 0x70, 0x22, 0x93, 8, 0x93, 8}, int64(16))
-	b := &Build{debug: map[string]*lazy{}}
+	b := &Build{debug: map[string]*part{}}
 	f.Fuzz(func(t *testing.T, expr []byte, size int64) {
 		l, ok := b.pieces(&unit{version: 5}, string(expr), size)
 		if !ok && l.Why == "" {
@@ -126,7 +126,7 @@ func FuzzFrames(f *testing.F) {
 		if err != nil {
 			return
 		}
-		b := &Build{debug: map[string]*lazy{}}
+		b := &Build{debug: map[string]*part{}}
 		_, _ = b.frames.get(func() (*frameTable, error) { return table, nil })
 		_, _ = b.CFA(pc)
 	})
@@ -135,7 +135,7 @@ func FuzzFrames(f *testing.F) {
 func FuzzLineProgram(f *testing.F) {
 	f.Add([]byte{0, 9, 2, 0, 0, 0x40, 0, 0, 0, 0, 0, 10, 3, 5, 1, 0x20, 0, 1, 1}, uint8(10))
 	f.Fuzz(func(t *testing.T, program []byte, base uint8) {
-		l := &lineUnit{program: string(program), params: lineParams{minInst: 1, lineBase: -4, lineRange: 10,
+		l := &lineUnit{sec: partOf(string(program)), end: uint64(len(program)), params: lineParams{minInst: 1, lineBase: -4, lineRange: 10,
 			opcodeBase: max(base, 1), lengths: "\x00\x01\x01\x01\x01\x00\x00\x00\x01\x00\x00\x01"}}
 		seqs, _ := l.sequences()
 		for _, s := range seqs {
@@ -148,7 +148,7 @@ func FuzzLineProgram(f *testing.F) {
 
 func FuzzAbbrevs(f *testing.F) {
 	f.Add([]byte{1, 0x11, 1, 3, 8, 0, 0, 0})
-	f.Fuzz(func(t *testing.T, data []byte) { _, _ = parseAbbrevs(string(data), 0) })
+	f.Fuzz(func(t *testing.T, data []byte) { _, _ = parseAbbrevs(partOf(string(data)), 0) })
 }
 
 // TestConcurrentUse is for the race detector.

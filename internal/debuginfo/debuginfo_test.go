@@ -219,7 +219,7 @@ func TestRuntimeTypes(t *testing.T) {
 			t.Fatal(base, err)
 		}
 		checked := 0
-		for off := range x.named().rtypes.all() {
+		for off := range x.rtypes.all() {
 			ty := b.TypeByRuntime(off)
 			if ty.RType != off {
 				t.Errorf("%s is found at %#x, and says %#x", ty.Name, off, ty.RType)

@@ -48,12 +48,12 @@ type value struct {
 
 // readDIE decodes the DIE at off; false if it is damaged. A null entry gives
 // tag 0.
-func (b *Build) readDIE(info string, u *unit, off uint64, d *die) bool {
+func (b *Build) readDIE(info *part, u *unit, off uint64, d *die) bool {
 	*d = die{off: off}
 	if off < u.first || off >= u.end {
 		return false
 	}
-	r := buf{data: info[:u.end], off: int(off)}
+	r := info.within(off, u.end)
 	code := r.uleb()
 	if code == 0 {
 		d.next = uint64(r.off)
@@ -209,7 +209,7 @@ func (b *Build) readWideValue(r *buf, u *unit, v *value) {
 
 func (b *Build) stringAt(section string, off uint64) string {
 	data, _ := b.section(section)
-	r := bufAt(data, off)
+	r := data.at(off)
 	return r.cstr()
 }
 
@@ -219,7 +219,7 @@ func (b *Build) stringIndex(u *unit, i uint64) string {
 	if u.wide {
 		n = 8
 	}
-	r := bufAt(data, u.strOffsets)
+	r := data.at(u.strOffsets)
 	r.skip(i * n)
 	off := r.offset(u.wide)
 	if r.bad {
@@ -231,10 +231,10 @@ func (b *Build) stringIndex(u *unit, i uint64) string {
 // addrIndex is entry i of the unit's part of .debug_addr.
 func (b *Build) addrIndex(u *unit, i uint64) uint64 {
 	data, _ := b.section("addr")
-	if i > uint64(len(data)) {
+	if i > uint64(data.size()) {
 		return 0
 	}
-	r := bufAt(data, u.addrBase)
+	r := data.at(u.addrBase)
 	r.skip(i * 8)
 	return r.u64()
 }
@@ -247,10 +247,10 @@ func (b *Build) listIndex(section string, u *unit, base, i uint64) uint64 {
 	if u.wide {
 		n = 8
 	}
-	if i > uint64(len(data)) {
+	if i > uint64(data.size()) {
 		return ^uint64(0)
 	}
-	r := bufAt(data, base)
+	r := data.at(base)
 	r.skip(i * n)
 	off := r.offset(u.wide)
 	if r.bad {

@@ -134,9 +134,9 @@ func (t *abbrevTable) get(code uint64) *abbrev {
 	return t.sparse[code]
 }
 
-func parseAbbrevs(data string, off uint64) (*abbrevTable, error) {
+func parseAbbrevs(sec *part, off uint64) (*abbrevTable, error) {
 	t := &abbrevTable{sparse: map[uint64]*abbrev{}}
-	r := bufAt(data, off)
+	r := sec.at(off)
 	for {
 		code := r.uleb()
 		if code == 0 {

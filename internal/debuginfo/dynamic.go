@@ -80,7 +80,7 @@ func (b *Build) Implementations(t *program.Type) []*program.Type {
 	}
 	out := make([]*program.Type, 0, len(names))
 	for _, name := range names {
-		off, ok := x.named().types.get(name)
+		off, ok := x.types.get(name)
 		if !ok {
 			continue // of a package without debug information
 		}
@@ -111,7 +111,7 @@ func (b *Build) anyNames() []string {
 // to them.
 func (b *Build) ownTypes(x *index) []string {
 	var own []string
-	for name := range x.named().types.all() {
+	for name := range x.types.all() {
 		bare := strings.TrimLeft(name, "*[]")
 		if strings.HasPrefix(bare, "main.") || b.ModulePath != "" && strings.HasPrefix(bare, b.ModulePath+"/") ||
 			b.Main != "" && strings.HasPrefix(bare, b.Main+".") {

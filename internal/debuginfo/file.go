@@ -10,10 +10,10 @@ type fileTable struct {
 	names []string
 	units map[string][]*unit
 
-	// Where the table comes from a cache: its block, and where in it those who
-	// use each name are.
-	kept string
-	at   []int
+	// Where the table comes from a cache: names to where in uses those are who use
+	// the file.
+	kept names
+	uses *part // nil: it does not
 }
 
 func (b *Build) fileTable() (*fileTable, error) {
@@ -22,7 +22,7 @@ func (b *Build) fileTable() (*fileTable, error) {
 		if err != nil {
 			return nil, err
 		}
-		if t := b.cached.files(x); t != nil {
+		if t := b.cached.files(); t != nil {
 			return t, nil
 		}
 		t := &fileTable{units: map[string][]*unit{}}
@@ -34,7 +34,7 @@ func (b *Build) fileTable() (*fileTable, error) {
 			if err != nil {
 				return nil, err
 			}
-			for _, name := range l.files {
+			for _, name := range l.paths() {
 				if us := t.units[name]; len(us) == 0 || us[len(us)-1] != u {
 					t.units[name] = append(us, u)
 				}
@@ -75,16 +75,10 @@ func (b *Build) FileFuncs(file string) []*Func {
 		return nil
 	}
 	var out []*Func
-	units := t.units[file]
-	if t.at != nil {
-		kept, ok := b.keptFuncs(t, file)
-		if ok {
-			out = kept
-		} else if x, err := b.indexed(); err == nil {
-			units = x.units // whoever uses it is among all
-		}
+	if t.uses != nil {
+		return b.keptFuncsOf(t, file)
 	}
-	for _, u := range units {
+	for _, u := range t.units[file] {
 		if !u.goLang || !u.hasLines {
 			continue
 		}
@@ -103,6 +97,17 @@ func (b *Build) FileFuncs(file string) []*Func {
 	}
 	slices.SortFunc(out, func(a, b *Func) int { return cmpU64(a.Entry, b.Entry) })
 	return slices.Compact(out)
+}
+
+// CountFileFuncs is how many functions FileFuncs has for a file.
+func (b *Build) CountFileFuncs(file string) int {
+	if b.HasDebug() {
+		if t, err := b.fileTable(); err == nil && t.uses != nil {
+			_, n := t.keptUses(file)
+			return n
+		}
+	}
+	return len(b.FileFuncs(file))
 }
 
 func (l *lineUnit) uses(s *lineSeq, file string) bool {

@@ -52,7 +52,11 @@ type frameTable struct{ fdes []fde }
 
 func (b *Build) frameTable() (*frameTable, error) {
 	return b.frames.get(func() (*frameTable, error) {
-		data, err := b.section("frame")
+		sec, err := b.section("frame")
+		if err != nil {
+			return nil, err
+		}
+		data, err := sec.all()
 		if err != nil {
 			return nil, err
 		}

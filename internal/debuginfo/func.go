@@ -31,23 +31,6 @@ type Func struct {
 // Contains tells whether pc is one of f's own bytes.
 func (f *Func) Contains(pc uint64) bool { return f.Entry <= pc && pc < f.End }
 
-// Funcs are all functions that have code, sorted by Entry.
-func (b *Build) Funcs() []*Func { return b.list }
-
-// FuncNamed is the function with this full name, or nil.
-func (b *Build) FuncNamed(name string) *Func {
-	names, _ := b.names.get(func() (map[string]*Func, error) {
-		m := make(map[string]*Func, len(b.list))
-		for _, f := range b.list {
-			if m[f.Name] == nil || !f.Wrapper { // one of assembly's calling convention has the same name
-				m[f.Name] = f
-			}
-		}
-		return m, nil
-	})
-	return names[name]
-}
-
 // Symbol is the entry of the function with this full name, as linked.
 func (b *Build) Symbol(name string) (addr uint64, ok bool) {
 	if f := b.FuncNamed(name); f != nil {
@@ -57,8 +40,7 @@ func (b *Build) Symbol(name string) (addr uint64, ok bool) {
 }
 
 func (b *Build) readFuncs() error {
-	if b.cached.funcs(b) {
-		b.listFuncs()
+	if b.keptFuncs() {
 		return nil
 	}
 	if err := b.readPclntab(); err != nil {
@@ -84,15 +66,7 @@ func (b *Build) readFuncs() error {
 	if len(full) == 0 {
 		b.shapeNames()
 	}
-	b.listFuncs()
 	return nil
-}
-
-func (b *Build) listFuncs() {
-	b.list = make([]*Func, len(b.funcs))
-	for i := range b.funcs {
-		b.list[i] = &b.funcs[i]
-	}
 }
 
 func (b *Build) makeFuncs(full map[uint64]string) error {
@@ -101,7 +75,7 @@ func (b *Build) makeFuncs(full map[uint64]string) error {
 	if versionBefore(b.GoVersion, 25) {
 		wrapper = funcIDWrapperTo124
 	}
-	b.funcs = make([]Func, 0, p.n)
+	all := make([]Func, 0, p.n)
 	for i := range p.n {
 		off, fn := p.entry(i)
 		next, _ := p.entry(i + 1)
@@ -115,7 +89,7 @@ func (b *Build) makeFuncs(full map[uint64]string) error {
 		if size == 0 || size > next-off {
 			size = next - off
 		}
-		f := Func{Entry: p.text + off, End: p.text + off + size, pcln: fn, index: int32(len(b.funcs))}
+		f := Func{Entry: p.text + off, End: p.text + off + size, pcln: fn, index: int32(len(all))}
 		f.Name = p.name(p.u32(fn, funcName))
 		if strings.Contains(f.Name, "[...]") {
 			if s := full[f.Entry]; s != "" {
@@ -130,14 +104,15 @@ func (b *Build) makeFuncs(full map[uint64]string) error {
 		f.FuncID = p.u8(fn, funcID)
 		f.Assembly = p.u8(fn, funcFlag)&flagAsm != 0
 		f.Wrapper = f.FuncID == wrapper
-		b.funcs = append(b.funcs, f)
+		all = append(all, f)
 	}
-	if len(b.funcs) == 0 {
+	if len(all) == 0 {
 		return damaged("pclntab holds no function")
 	}
-	if !sort.SliceIsSorted(b.funcs, func(i, j int) bool { return b.funcs[i].Entry < b.funcs[j].Entry }) {
+	if !sort.SliceIsSorted(all, func(i, j int) bool { return all[i].Entry < all[j].Entry }) {
 		return damaged("pclntab is not sorted")
 	}
+	b.funcs.all = all
 	return nil
 }
 
@@ -145,8 +120,8 @@ func (b *Build) makeFuncs(full map[uint64]string) error {
 // told: the full names of instantiations.
 func (b *Build) shapeNames() {
 	var idx *index
-	for i := range b.funcs {
-		f := &b.funcs[i]
+	for i := range b.funcs.all {
+		f := &b.funcs.all[i]
 		if !strings.Contains(f.Name, "[...]") {
 			continue
 		}

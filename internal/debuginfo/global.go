@@ -31,11 +31,11 @@ func (b *Build) GlobalNames(name string) []string {
 	if err != nil {
 		return nil
 	}
-	if _, ok := x.named().globals.get(name); ok {
+	if _, ok := x.globals.get(name); ok {
 		return []string{name}
 	}
 	var out []string
-	for full := range x.named().globals.all() {
+	for full := range x.globals.all() {
 		if strings.HasSuffix(full, "/"+name) || strings.Contains(full, "%") && strings.HasSuffix("/"+unescape(full), "/"+name) {
 			out = append(out, full)
 		}
@@ -50,8 +50,8 @@ func (b *Build) Globals() []string {
 	if err != nil {
 		return nil
 	}
-	out := make([]string, 0, x.named().globals.len())
-	for name := range x.named().globals.all() {
+	out := make([]string, 0, x.globals.n)
+	for name := range x.globals.all() {
 		out = append(out, name)
 	}
 	slices.Sort(out)
@@ -63,7 +63,7 @@ func (b *Build) global(name string) (*Global, bool) {
 	if err != nil {
 		return nil, false
 	}
-	off, ok := x.named().globals.get(name)
+	off, ok := x.globals.get(name)
 	if !ok {
 		return nil, false
 	}
@@ -85,7 +85,7 @@ func (b *Build) Constant(name string) (value int64, t *program.Type, ok bool) {
 	if err != nil {
 		return 0, nil, false
 	}
-	off, ok := x.named().consts.get(name)
+	off, ok := x.consts.get(name)
 	if !ok {
 		return 0, nil, false
 	}

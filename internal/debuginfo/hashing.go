@@ -35,7 +35,7 @@ func (b *Build) Hashing() (*Hashing, error) { return b.hashing.get(b.readHashing
 func (b *Build) readHashing() (*Hashing, error) {
 	h := &Hashing{Funcs: map[string]uint64{}}
 	data := map[string][]uint64{}
-	for _, f := range b.list {
+	for _, f := range b.Funcs() {
 		if want, ok := hashCode[f.Name]; ok && !f.Wrapper {
 			digest, uses, err := b.codeOf(f)
 			if err != nil {

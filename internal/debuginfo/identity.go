@@ -123,7 +123,7 @@ func (b *Build) codeSum(sections []SectionSpan) (string, error) {
 	}
 	h := sha256.New()
 	c := coder{h: h, sections: sections, text: b.Text, buf: make([]byte, 0, 1<<16)}
-	for _, f := range b.list {
+	for _, f := range b.Funcs() {
 		if f.Entry < b.Text.Addr || f.End > b.Text.Addr+b.Text.Size {
 			continue
 		}

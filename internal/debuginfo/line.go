@@ -1,10 +1,12 @@
 package debuginfo
 
 import (
+	"iter"
 	"path"
 	"slices"
 	"sort"
 	"sync"
+	"sync/atomic"
 )
 
 // Row is one row of the line table: the instructions from PC up to the next
@@ -27,14 +29,24 @@ type lineCache struct {
 // lineUnit is one unit's line table: its files, and where in its program the
 // sequences (one a function, in Go) begin.
 type lineUnit struct {
-	files   []string
-	first   uint64 // number of the first file: 0 in DWARF 5, 1 before
-	program string // instructions
-	params  lineParams
-	seqs    []lineSeq // by address; nil until needed
-	seqErr  error
-	once    sync.Once
-	kept    func() ([]lineSeq, bool) // the cache's copy of seqs; nil: none
+	dirs       []string
+	files      []lineFile
+	first      uint64 // number of the first file: 0 in DWARF 5, 1 before
+	sec        *part
+	start, end uint64 // of the program, in sec
+	params     lineParams
+	seqs       []lineSeq // by address; nil until needed
+	seqErr     error
+	once       sync.Once
+	kept       func() ([]lineSeq, bool) // the cache's copy of seqs; nil: none
+}
+
+// lineFile is a file's name, and the number of the directory that it is in. Its
+// path is made when it is first asked for: of most files nobody does.
+type lineFile struct {
+	dir  uint64
+	name string
+	path atomic.Pointer[string]
 }
 
 type lineParams struct {
@@ -62,10 +74,31 @@ type rawRow struct {
 }
 
 func (l *lineUnit) file(n uint64) string {
-	if i := n - l.first; i < uint64(len(l.files)) {
-		return l.files[i]
+	i := n - l.first
+	if i >= uint64(len(l.files)) {
+		return ""
 	}
-	return ""
+	f := &l.files[i]
+	if p := f.path.Load(); p != nil {
+		return *p
+	}
+	path := f.name
+	if f.dir < uint64(len(l.dirs)) {
+		path = joinPath(l.dirs[f.dir], path)
+	}
+	f.path.Store(&path)
+	return path
+}
+
+// paths are the paths of all files, with their numbers.
+func (l *lineUnit) paths() iter.Seq2[uint64, string] {
+	return func(yield func(n uint64, path string) bool) {
+		for i := range l.files {
+			if n := uint64(i) + l.first; !yield(n, l.file(n)) {
+				return
+			}
+		}
+	}
 }
 
 // linesOf reads the header of a unit's line table.
@@ -78,29 +111,29 @@ func (b *Build) linesOf(u *unit) (*lineUnit, error) {
 	if l := b.lines.units[u]; l != nil {
 		return l, nil
 	}
-	data, err := b.section("line")
+	sec, err := b.section("line")
 	if err != nil {
 		return nil, err
 	}
-	l, err := b.parseLineHeader(data, u)
+	l, err := b.parseLineHeader(sec, u)
 	if err != nil {
 		return nil, err
 	}
 	if b.lines.units == nil {
 		b.lines.units = map[*unit]*lineUnit{}
 	}
-	l.kept = b.cached.sequences(b, u, l)
+	l.kept = b.cached.sequences(b, u)
 	b.lines.units[u] = l
 	return l, nil
 }
 
-func (b *Build) parseLineHeader(data string, u *unit) (*lineUnit, error) {
-	r := bufAt(data, u.stmtList)
+func (b *Build) parseLineHeader(sec *part, u *unit) (*lineUnit, error) {
+	r := sec.at(u.stmtList)
 	n, wide := r.initial()
-	if r.bad || n > uint64(len(data)-r.off) {
+	if r.bad || n > uint64(r.left()) {
 		return nil, damaged("line table at %#x", u.stmtList)
 	}
-	r.data = data[:r.off+int(n)]
+	r = sec.within(uint64(r.off), uint64(r.off)+n)
 	version := r.u16()
 	if version < 2 || version > 5 {
 		return nil, damaged("line table at %#x has version %d", u.stmtList, version)
@@ -109,11 +142,10 @@ func (b *Build) parseLineHeader(data string, u *unit) (*lineUnit, error) {
 		r.skip(2)
 	}
 	headerLen := r.offset(wide)
-	if headerLen > uint64(len(r.data)-r.off) {
+	if headerLen > uint64(r.left()) {
 		return nil, damaged("line table at %#x", u.stmtList)
 	}
-	start := r.off + int(headerLen)
-	l := &lineUnit{}
+	l := &lineUnit{sec: sec, start: uint64(r.off) + headerLen, end: uint64(r.off + r.left())}
 	p := &l.params
 	p.minInst = uint64(r.u8())
 	if version >= 4 {
@@ -134,33 +166,28 @@ func (b *Build) parseLineHeader(data string, u *unit) (*lineUnit, error) {
 	if r.bad {
 		return nil, damaged("file names of the line table at %#x", u.stmtList)
 	}
-	l.program = r.data[start:]
 	return l, nil
 }
 
 // readFiles4 reads the directory and file names of DWARF 2 to 4.
 func readFiles4(r *buf, u *unit, l *lineUnit) {
 	l.first = 1
-	dirs := []string{u.compDir}
+	l.dirs = []string{u.compDir}
 	for r.more() {
 		s := r.cstr()
 		if s == "" {
 			break
 		}
-		dirs = append(dirs, s)
+		l.dirs = append(l.dirs, s)
 	}
 	for r.more() {
 		name := r.cstr()
 		if name == "" {
 			break
 		}
-		dir := r.uleb()
+		l.files = append(l.files, lineFile{dir: r.uleb(), name: name})
 		r.uleb()
 		r.uleb()
-		if dir < uint64(len(dirs)) {
-			name = joinPath(dirs[dir], name)
-		}
-		l.files = append(l.files, name)
 	}
 }
 
@@ -194,14 +221,8 @@ func (b *Build) readFiles5(r *buf, u *unit, wide bool, l *lineUnit) {
 			each(name, dir)
 		}
 	}
-	var dirs []string
-	table(func(name string, _ uint64) { dirs = append(dirs, name) })
-	table(func(name string, dir uint64) {
-		if dir < uint64(len(dirs)) {
-			name = joinPath(dirs[dir], name)
-		}
-		l.files = append(l.files, name)
-	})
+	table(func(name string, _ uint64) { l.dirs = append(l.dirs, name) })
+	table(func(name string, dir uint64) { l.files = append(l.files, lineFile{dir: dir, name: name}) })
 }
 
 // joinPath puts a file into its directory. Go writes whole paths (or, under

@@ -3,14 +3,14 @@ package debuginfo
 // run executes the line program from off to the end of a sequence, or of the
 // whole program if all is set. It tells where each sequence begins.
 func (l *lineUnit) run(off int, all bool, seq func(off int), row func(rawRow) bool) error {
-	r := buf{data: l.program, off: off}
+	r := l.sec.within(l.start+uint64(off), l.end)
 	p := &l.params
 	start := rawRow{file: 1, line: 1, stmt: p.defStmt}
 	s := start
 	fresh := true
 	for r.more() {
 		if fresh && seq != nil {
-			seq(r.off)
+			seq(r.off - int(l.start))
 		}
 		fresh = false
 		op := r.u8()

@@ -244,16 +244,28 @@ func delvePieces(t *testing.T, b *Build, v *Variable, pc uint64, size int64) str
 	return out
 }
 
+func sectionText(t *testing.T, b *Build, name string) string {
+	t.Helper()
+	p, err := b.section(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := p.all()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
 func delveEntry(t *testing.T, b *Build, v *Variable, pc uint64) *loclist.Entry {
 	u := v.d.unit
 	var r loclist.Reader
 	var addrs *godwarf.DebugAddr
 	if u.version >= 5 {
-		data, _ := b.section("loclists")
-		addr, _ := b.section("addr")
+		data, addr := sectionText(t, b, "loclists"), sectionText(t, b, "addr")
 		r, addrs = loclist.NewDwarf5Reader([]byte(data)), godwarf.ParseAddr([]byte(addr)).GetSubsection(u.addrBase)
 	} else {
-		data, _ := b.section("loc")
+		data := sectionText(t, b, "loc")
 		r = loclist.NewDwarf2Reader([]byte(data), 8)
 	}
 	e, err := r.Find(int(v.d.loclist), 0, u.low, pc, addrs)

@@ -39,8 +39,7 @@ func (b *Build) pclnIndex() *pclnIndex {
 				m[name] = append(m[name], f)
 			}
 		}
-		for i := range b.funcs {
-			f := &b.funcs[i]
+		for i, f := range b.Funcs() {
 			b.pcln.walk(b.pcln.u32(f.pcln, funcPCFile), func(v pcValue) bool {
 				if v.start < f.End-f.Entry {
 					note(x.files, "f", b.pcln.file(f.pcln, v.value), int32(i))
@@ -68,7 +67,7 @@ func (b *Build) pclnIndex() *pclnIndex {
 func (b *Build) funcsAt(list []int32) []*Func {
 	var out []*Func
 	for _, i := range list {
-		out = append(out, &b.funcs[i])
+		out = append(out, b.Func(int(i)))
 	}
 	return out
 }

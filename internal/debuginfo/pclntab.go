@@ -2,7 +2,6 @@ package debuginfo
 
 import (
 	"debug/elf"
-	"sort"
 	"strings"
 )
 
@@ -275,13 +274,4 @@ func (b *Build) StackDepth(pc uint64) (int64, bool) {
 	b.needPclntab()
 	v, ok := b.pcln.at(b.pcln.u32(f.pcln, funcPCSP), pc-f.Entry)
 	return int64(v.value), ok
-}
-
-// FuncAt is the function whose own bytes hold pc, or nil.
-func (b *Build) FuncAt(pc uint64) *Func {
-	i := sort.Search(len(b.funcs), func(i int) bool { return b.funcs[i].Entry > pc })
-	if i == 0 || pc >= b.funcs[i-1].End {
-		return nil
-	}
-	return &b.funcs[i-1]
 }

@@ -37,7 +37,7 @@ func (b *Build) rangeList(u *unit, off uint64) [][2]uint64 {
 	data, _ := b.section("ranges")
 	var out [][2]uint64
 	base := u.low
-	for r := bufAt(data, off); ; {
+	for r := data.at(off); ; {
 		lo, hi := r.u64(), r.u64()
 		switch {
 		case r.bad || lo == 0 && hi == 0:
@@ -55,7 +55,7 @@ func (b *Build) rnglist(u *unit, off uint64) [][2]uint64 {
 	data, _ := b.section("rnglists")
 	var out [][2]uint64
 	base := u.low
-	for r := bufAt(data, off); ; {
+	for r := data.at(off); ; {
 		var lo, hi uint64
 		switch r.u8() {
 		case rleBasex:
@@ -113,7 +113,7 @@ func (b *Build) eachLoc(u *unit, off uint64, visit func(locEntry) bool) {
 	}
 	data, _ := b.section("loc")
 	base := u.low
-	for r := bufAt(data, off); ; {
+	for r := data.at(off); ; {
 		lo, hi := r.u64(), r.u64()
 		if r.bad || lo == 0 && hi == 0 {
 			return
@@ -132,7 +132,7 @@ func (b *Build) eachLoc(u *unit, off uint64, visit func(locEntry) bool) {
 func (b *Build) eachLoc5(u *unit, off uint64, visit func(locEntry) bool) {
 	data, _ := b.section("loclists")
 	base := u.low
-	for r := bufAt(data, off); ; {
+	for r := data.at(off); ; {
 		var e locEntry
 		switch r.u8() {
 		case rleBasex:

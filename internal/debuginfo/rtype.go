@@ -70,7 +70,7 @@ func (r *rtypeReader) read(off uint64, depth int) *program.Type {
 		return t
 	}
 	if x, err := r.b.indexed(); err == nil {
-		if d, ok := x.named().rtypes.get(off); ok && off != 0 {
+		if d, ok := x.rtypes.get(off); ok && off != 0 {
 			return r.b.typeAt(d)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"sync"
 )
 
 // Section says where a section of the file lies.
@@ -18,31 +17,6 @@ type Section struct {
 // maxSection is the most that one uncompressed section may hold. The largest
 // Go programs known have less than a tenth of it.
 const maxSection = 1 << 30
-
-// lazy is a section that is read, and uncompressed, when first asked for.
-type lazy struct {
-	once sync.Once
-	sec  *elf.Section
-	kept func() (string, bool) // the cache's copy; nil: none
-	data string
-	err  error
-}
-
-func (l *lazy) read() (string, error) {
-	l.once.Do(func() {
-		if l.sec == nil {
-			return
-		}
-		if l.kept != nil {
-			if data, ok := l.kept(); ok && uint64(len(data)) == l.sec.Size {
-				l.data = data
-				return
-			}
-		}
-		l.data, l.err = readSection(l.sec)
-	})
-	return l.data, l.err
-}
 
 func readSection(s *elf.Section) (string, error) {
 	if s.Type == elf.SHT_NOBITS {
@@ -63,20 +37,22 @@ func readSection(s *elf.Section) (string, error) {
 	return out.String(), nil
 }
 
-// section finds a debug section by its name without ".debug_".
-func (b *Build) section(name string) (string, error) {
-	if l := b.debug[name]; l != nil {
-		return l.read()
+// section finds a debug section by its name without ".debug_"; an empty one if
+// the build does not have it.
+func (b *Build) section(name string) (*part, error) {
+	p := b.debug[name]
+	if p == nil {
+		return &part{}, nil
 	}
-	return "", nil
+	return p, p.ready()
 }
 
 // sectionsOf are a file's debug sections by their names without ".debug_".
-func sectionsOf(f *elf.File) map[string]*lazy {
-	out := make(map[string]*lazy)
+func sectionsOf(f *elf.File) map[string]*part {
+	out := make(map[string]*part)
 	for _, s := range f.Sections {
 		if name, ok := strings.CutPrefix(s.Name, ".debug_"); ok {
-			out[name] = &lazy{sec: s}
+			out[name] = &part{sec: s, make: func() (string, error) { return readSection(s) }}
 		}
 	}
 	return out

@@ -137,17 +137,17 @@ func (b *Build) agrees() error {
 	if err != nil {
 		return err
 	}
-	for _, p := range x.pcs {
-		f := b.FuncAt(p.pc)
-		if p.pc >= b.Text.Addr && p.pc < b.Text.Addr+b.Text.Size && (f == nil || f.Entry != p.pc) {
-			return damaged("%s has a function at %#x where the program has none", b.other, p.pc)
+	for pc := range x.pcs.all() {
+		f := b.FuncAt(pc)
+		if pc >= b.Text.Addr && pc < b.Text.Addr+b.Text.Size && (f == nil || f.Entry != pc) {
+			return damaged("%s has a function at %#x where the program has none", b.other, pc)
 		}
 	}
 	if b.sep.moved == nil {
 		return nil
 	}
 	base := b.TypesBase()
-	for off, at := range x.named().rtypes.all() {
+	for off, at := range x.rtypes.all() {
 		var d die
 		u := x.unitAt(at)
 		if u == nil || !b.readDIE(x.info, u, at, &d) {

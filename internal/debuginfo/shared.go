@@ -36,13 +36,14 @@ func (b *Build) shared(f *Func, name string) bool {
 }
 
 // scans is for how many functions a look at every name costs less than a table
-// of all names, which a question about one line should not pay for.
+// of all names, which a question about one line should not pay for. A cache has
+// such a table.
 const scans = 32
 
 // closuresOf are the functions that f's closures run: F.func1, F-range2.
 func (b *Build) closuresOf(f *Func) []*Func {
 	var out []*Func
-	if b.sharing.scans++; b.sharing.scans > scans {
+	if b.sharing.scans++; b.sharing.scans > scans || b.funcs.quick() {
 		for i := 1; i <= maxClosures; i++ {
 			for _, kind := range []string{".func", "-range"} {
 				if c := b.FuncNamed(f.Name + kind + strconv.Itoa(i)); c != nil {
@@ -52,7 +53,7 @@ func (b *Build) closuresOf(f *Func) []*Func {
 		}
 		return out
 	}
-	for _, c := range b.list {
+	for _, c := range b.Funcs() {
 		rest, inside := strings.CutPrefix(c.Name, f.Name)
 		if !inside {
 			continue

@@ -97,7 +97,7 @@ func (b *Build) readTree(f *Func) *scope {
 type treeReader struct {
 	b     *Build
 	u     *unit
-	info  string
+	info  *part
 	lines *lineUnit
 }
 

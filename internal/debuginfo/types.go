@@ -240,7 +240,7 @@ func (b *Build) TypeByName(name string) *program.Type {
 	if err != nil {
 		return nil
 	}
-	off, ok := x.named().types.get(name)
+	off, ok := x.types.get(name)
 	if !ok {
 		if off, ok = x.typeEnding(name); !ok {
 			return nil
@@ -254,7 +254,7 @@ func (x *index) typeEnding(name string) (off uint64, ok bool) {
 	if !strings.Contains(name, ".") || strings.ContainsAny(name, "*[]{}() ") {
 		return 0, false
 	}
-	for full, at := range x.named().types.all() {
+	for full, at := range x.types.all() {
 		if !strings.HasSuffix(full, "/"+name) || strings.ContainsAny(full[:len(full)-len(name)], "*[]{}() ") {
 			continue
 		}
@@ -277,7 +277,7 @@ func (b *Build) TypeByRuntime(off uint64) *program.Type {
 	if off == 0 {
 		return nil
 	}
-	if d, ok := x.named().rtypes.get(off); ok {
+	if d, ok := x.rtypes.get(off); ok {
 		return b.typeAt(d)
 	}
 	return b.rtypeAt(off)

@@ -14,6 +14,8 @@ type unit struct {
 	wide     bool
 	abbrevs  *abbrevTable
 
+	abbrevOff uint64 // of abbrevs, in .debug_abbrev
+
 	name, pkg, compDir string
 	goLang             bool
 	plain              bool   // compiled without optimisation
@@ -28,19 +30,18 @@ type unit struct {
 }
 
 // parseUnits reads the headers and unit DIEs of .debug_info.
-func (b *Build) parseUnits(info string) ([]*unit, error) {
-	abbrevData, err := b.section("abbrev")
+func (b *Build) parseUnits(info *part) ([]*unit, error) {
+	abbrevs, err := b.abbrevs()
 	if err != nil {
 		return nil, err
 	}
-	tables := map[uint64]*abbrevTable{}
 	var units []*unit
-	for r := (buf{data: info}); r.more(); {
+	for r := info.at(0); r.more(); {
 		u := &unit{off: uint64(r.off)}
 		var n uint64
 		n, u.wide = r.initial()
 		u.end = uint64(r.off) + n
-		if r.bad || n > uint64(len(info)-r.off) {
+		if r.bad || n > uint64(r.left()) {
 			return nil, damaged("unit at %#x", u.off)
 		}
 		u.version = r.u16()
@@ -58,14 +59,10 @@ func (b *Build) parseUnits(info string) ([]*unit, error) {
 		}
 		if unitType == 1 && uint64(r.off) < u.end {
 			u.first = uint64(r.off)
-			t := tables[abbrevOff]
-			if t == nil {
-				if t, err = parseAbbrevs(abbrevData, abbrevOff); err != nil {
-					return nil, err
-				}
-				tables[abbrevOff] = t
+			u.abbrevOff = abbrevOff
+			if u.abbrevs, err = abbrevs(abbrevOff); err != nil {
+				return nil, err
 			}
-			u.abbrevs = t
 			if err := b.readUnitDIE(info, u); err != nil {
 				return nil, err
 			}
@@ -76,7 +73,23 @@ func (b *Build) parseUnits(info string) ([]*unit, error) {
 	return units, nil
 }
 
-func (b *Build) readUnitDIE(info string, u *unit) error {
+// abbrevs is what reads tables of abbreviations, each only once.
+func (b *Build) abbrevs() (read func(off uint64) (*abbrevTable, error), err error) {
+	sec, err := b.section("abbrev")
+	if err != nil {
+		return nil, err
+	}
+	tables := map[uint64]*abbrevTable{}
+	return func(off uint64) (t *abbrevTable, err error) {
+		if t = tables[off]; t == nil {
+			t, err = parseAbbrevs(sec, off)
+			tables[off] = t
+		}
+		return t, err
+	}, nil
+}
+
+func (b *Build) readUnitDIE(info *part, u *unit) error {
 	u.addrBase, u.rnglistsBase, u.loclistsBase, u.strOffsets = 8, 12, 12, 8
 	if u.wide {
 		u.addrBase, u.rnglistsBase, u.loclistsBase, u.strOffsets = 16, 20, 20, 16

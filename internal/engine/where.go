@@ -231,7 +231,7 @@ func (x *Examiner) Files(pattern string, limit int) ([]probe.FoundFile, int) {
 	}
 	out := make([]probe.FoundFile, len(list))
 	for i, f := range list {
-		out[i] = probe.FoundFile{Name: f.Name, Path: f.Path, Functions: len(x.build.FileFuncs(f.Path)), Nearly: f.Fuzzy, OfProgram: f.Main}
+		out[i] = probe.FoundFile{Name: f.Name, Path: f.Path, Functions: x.build.CountFileFuncs(f.Path), Nearly: f.Fuzzy, OfProgram: f.Main}
 	}
 	return out, n
 }

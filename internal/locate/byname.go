@@ -125,11 +125,12 @@ func (r *resolver) names(q query) (found, error) {
 		means[n.plain()] = true
 		return true
 	}
-	for _, fn := range r.build.Funcs() {
-		if look(fn.Name) {
-			got.own = append(got.own, fn)
+	for i, name := range r.build.FuncNames() {
+		if look(name) {
+			got.own = append(got.own, r.build.Func(i))
 		}
 	}
+	slices.SortFunc(got.own, func(a, b *debuginfo.Func) int { return compare(a.Entry, b.Entry) })
 	for _, name := range r.build.InlinedNames() {
 		if look(name) {
 			got.inlined = append(got.inlined, name)
@@ -203,14 +204,6 @@ func (r *resolver) copyOf(q query, got found) *debuginfo.Func {
 	return nil
 }
 
-func namesOf(fns []*debuginfo.Func) []string {
-	var names []string
-	for _, fn := range fns {
-		names = append(names, fn.Name)
-	}
-	return names
-}
-
 // fileOf is the file in which a function begins.
 func (r *resolver) fileOf(fn *debuginfo.Func) string {
 	for _, row := range r.build.Lines(fn) {
@@ -230,15 +223,21 @@ func (r *resolver) unknown(q query) error {
 	}
 	paths := map[string]bool{} // of packages that may be meant
 	plain := map[string]bool{}
-	for _, name := range append(r.build.InlinedNames(), namesOf(r.build.Funcs())...) {
+	look := func(name string) {
 		n := splitName(name)
 		if n.pkg == "" {
-			continue
+			return
 		}
 		if pkg != "" && (matchPath(n.pkg, pkg) != matchNone || matchPath(packageName(n.pkg), pkg) != matchNone) {
 			paths[n.pkg] = true
 		}
 		plain[n.plain()] = true
+	}
+	for _, name := range r.build.InlinedNames() {
+		look(name)
+	}
+	for _, name := range r.build.FuncNames() {
+		look(name)
 	}
 	e.Candidates = similar(q.text, plain)
 	switch {

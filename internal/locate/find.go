@@ -73,15 +73,24 @@ func fromElement(plain, typed string) string {
 }
 
 func (g *gatherer) gather(b *debuginfo.Build) {
-	for _, fn := range b.Funcs() {
-		if !fn.Wrapper && fn.Package != "" && (!g.own || g.main(fn.Package)) {
-			g.function(fn.Name, fn)
+	clear(g.at)
+	for i, name := range b.FuncNames() {
+		at, ok := g.function(name)
+		if !ok {
+			continue
+		}
+		if fn := b.Func(i); !fn.Wrapper && fn.Package != "" {
+			g.list[at].Own = append(g.list[at].Own, fn)
 		}
 	}
 	for _, name := range b.InlinedNames() {
-		if !g.own || g.main(splitName(name).pkg) {
-			g.function(name, nil)
+		if at, ok := g.function(name); ok {
+			g.list[at].Inlined = true
 		}
+	}
+	g.list = slices.DeleteFunc(g.list, func(f FoundFunc) bool { return len(f.Own) == 0 && !f.Inlined })
+	for _, f := range g.list {
+		slices.SortFunc(f.Own, func(a, b *debuginfo.Func) int { return compare(a.Entry, b.Entry) })
 	}
 }
 
@@ -121,33 +130,31 @@ type gatherer struct {
 	at   map[string]int // plain name to its place in list
 }
 
-func (g *gatherer) function(linked string, fn *debuginfo.Func) {
+// function is the place in the list of the function of a linker name; false if it
+// does not match.
+func (g *gatherer) function(linked string) (at int, ok bool) {
 	if strings.HasPrefix(linked, "type:") || strings.HasPrefix(linked, "go:") || strings.HasSuffix(linked, "-fm") {
-		return
+		return 0, false
 	}
-	plain := linked
-	if strings.IndexByte(linked, '[') >= 0 || strings.IndexByte(linked, '%') >= 0 {
-		plain = splitName(linked).plain()
+	plain := plainName(linked)
+	rank, ok := g.p.match(plain)
+	if !ok {
+		return 0, false
 	}
-	i, known := g.at[plain]
-	if !known {
-		rank, ok := g.p.match(plain)
-		if !ok {
-			return
-		}
-		i = len(g.list)
-		g.at[plain] = i
-		pkg := splitName(plain).pkg
-		if refusedPackage(pkg) {
-			rank += rankRefused
-		}
-		g.list = append(g.list, FoundFunc{Name: plain, full: plain, Main: g.main(pkg), Fuzzy: g.p.fuzzy, rank: rank})
+	if at, ok = g.at[plain]; ok {
+		return at, true
 	}
-	if fn != nil {
-		g.list[i].Own = append(g.list[i].Own, fn)
-	} else {
-		g.list[i].Inlined = true
+	pkg := splitName(plain).pkg
+	if g.own && !g.main(pkg) {
+		return 0, false
 	}
+	if refusedPackage(pkg) {
+		rank += rankRefused
+	}
+	at = len(g.list)
+	g.at[plain] = at
+	g.list = append(g.list, FoundFunc{Name: plain, full: plain, Main: g.main(pkg), Fuzzy: g.p.fuzzy, rank: rank})
+	return at, true
 }
 
 // shorten leaves the last element of each package's path, where that means no
@@ -155,24 +162,27 @@ func (g *gatherer) function(linked string, fn *debuginfo.Func) {
 func (g *gatherer) shorten(b *debuginfo.Build) {
 	means := make(map[string]string, len(g.list)) // short name to the full one; "" if there are several
 	ends := make(map[string]bool, len(g.list))    // last elements, to pass over most others quickly
+	last := [256]bool{']': true}                  // what they end in; a bracket may hide it
 	for _, f := range g.list {
 		means[shortName(f.full)] = f.full
 		ends[tail(f.full)] = true
+		last[f.full[len(f.full)-1]] = true
 	}
 	look := func(linked string) {
-		if !strings.HasSuffix(linked, "]") && !ends[tail(linked)] {
+		if linked == "" || !last[linked[len(linked)-1]] {
 			return
 		}
-		if strings.IndexByte(linked, '[') >= 0 || strings.IndexByte(linked, '%') >= 0 {
-			linked = splitName(linked).plain()
+		plain := plainName(linked)
+		if !ends[tail(plain)] {
+			return
 		}
-		short := shortName(linked)
-		if full, ok := means[short]; ok && full != linked {
+		short := shortName(plain)
+		if full, ok := means[short]; ok && full != plain {
 			means[short] = ""
 		}
 	}
-	for _, fn := range b.Funcs() {
-		look(fn.Name)
+	for _, name := range b.FuncNames() {
+		look(name)
 	}
 	for _, name := range b.InlinedNames() {
 		look(name)
@@ -187,6 +197,15 @@ func (g *gatherer) shorten(b *debuginfo.Build) {
 // shortName is a plain name with what its package is likely called in front:
 // the last element of the path that is no version.
 func shortName(plain string) string {
+	pkg, rest := shortParts(plain)
+	if pkg == "" {
+		return rest
+	}
+	return pkg + rest
+}
+
+// shortParts is shortName in two parts, the second from the first dot on.
+func shortParts(plain string) (pkg, rest string) {
 	end := len(plain)
 	if i := strings.IndexByte(plain, '('); i >= 0 {
 		end = i
@@ -194,10 +213,9 @@ func shortName(plain string) string {
 	slash := strings.LastIndexByte(plain[:end], '/') + 1
 	dot := strings.IndexByte(plain[slash:], '.')
 	if dot < 0 {
-		return plain
+		return "", plain
 	}
-	pkg := plain[:slash+dot]
-	return base(packageName(pkg)) + plain[len(pkg):]
+	return base(packageName(plain[:slash+dot])), plain[slash+dot:]
 }
 
 // mainModule tells which packages are the program's own.
@@ -214,19 +232,19 @@ func Files(b *debuginfo.Build, text string) []FoundFile {
 	p := newPattern(text)
 	all := b.Files()
 	own := ownFiles(b)
-	short := shortNames(all)
 	var list []FoundFile
 	for fuzzy := range 2 {
 		p.fuzzy = fuzzy == 1
-		for i, path := range all {
+		for _, path := range all {
 			if rank, ok := p.match(path); ok {
-				list = append(list, FoundFile{Name: short[i], Path: path, Main: own(path), Fuzzy: p.fuzzy, rank: rank})
+				list = append(list, FoundFile{Name: base(path), Path: path, Main: own(path), Fuzzy: p.fuzzy, rank: rank})
 			}
 		}
 		if len(list) > 0 || !p.loose {
 			break
 		}
 	}
+	unambiguous(list, all)
 	slices.SortFunc(list, func(a, b FoundFile) int {
 		if c := order(a.Main, b.Main, a.rank, b.rank); c != 0 {
 			return c
@@ -266,9 +284,14 @@ func FilesFrom(b *debuginfo.Build, typed string) []FoundFile {
 
 // unambiguous makes names longer until each means one file.
 func unambiguous(list []FoundFile, all []string) {
-	paths := map[string][]string{} // by the last element
+	paths := make(map[string][]string, len(list)) // by the last element, of those in the list
+	for i := range list {
+		paths[base(list[i].Path)] = nil
+	}
 	for _, path := range all {
-		paths[base(path)] = append(paths[base(path)], path)
+		if of, wanted := paths[base(path)]; wanted {
+			paths[base(path)] = append(of, path)
+		}
 	}
 	for i := range list {
 		f := &list[i]
@@ -291,9 +314,8 @@ func unambiguous(list []FoundFile, all []string) {
 // main.main is in, unless the module's path is in the file's.
 func ownFiles(b *debuginfo.Build) func(path string) bool {
 	dir := ""
-	fns := b.Funcs()
-	if i := slices.IndexFunc(fns, func(fn *debuginfo.Func) bool { return fn.Name == "main.main" }); i >= 0 {
-		file, _ := Begins(b, fns[i])
+	if fn := b.FuncNamed("main.main"); fn != nil {
+		file, _ := Begins(b, fn)
 		dir = file[:strings.LastIndexByte(file, '/')+1]
 	}
 	// /src/shop/cmd/shop/main.go of example.com/shop/cmd/shop: the module's
@@ -302,29 +324,6 @@ func ownFiles(b *debuginfo.Build) func(path string) bool {
 		dir = strings.TrimSuffix(dir, rest+"/")
 	}
 	return func(path string) bool { return dir != "" && strings.HasPrefix(path, dir) }
-}
-
-// shortNames are the shortest ends of sorted paths that tell them apart.
-func shortNames(paths []string) []string {
-	count := map[string]int{}
-	for _, p := range paths {
-		for at := len(p); at > 0; {
-			at = strings.LastIndexByte(p[:at], '/')
-			count[p[at+1:]]++
-		}
-	}
-	out := make([]string, len(paths))
-	for i, p := range paths {
-		out[i] = p
-		for at := len(p); at > 0; {
-			at = strings.LastIndexByte(p[:at], '/')
-			if count[p[at+1:]] == 1 {
-				out[i] = p[at+1:]
-				break
-			}
-		}
-	}
-	return out
 }
 
 // Begins is where the source of a function begins.

@@ -20,6 +20,15 @@ func (n name) plain() string {
 	return n.pkg + "." + n.rest
 }
 
+// plainName is splitName(full).plain(), which for most names is full itself.
+func plainName(full string) string {
+	if strings.IndexByte(full, '%') >= 0 {
+		return splitName(full).plain()
+	}
+	flat, _ := withoutArgs(full)
+	return flat
+}
+
 // splitName takes a full name apart. Its package ends at the first dot after
 // the last slash; the linker writes the dots of a path's last element as %2e.
 func splitName(full string) name {
@@ -44,30 +53,39 @@ func splitName(full string) name {
 
 // withoutArgs removes everything in square brackets and returns the first such part.
 func withoutArgs(s string) (flat, args string) {
-	if strings.IndexByte(s, '[') < 0 {
-		return s, ""
+	for {
+		open := strings.IndexByte(s, '[')
+		if open < 0 {
+			break
+		}
+		n, closed := bracketed(s[open:])
+		if closed && args == "" {
+			args = s[open : open+n]
+		}
+		flat += s[:open]
+		s = s[open+n:]
 	}
-	var out strings.Builder
-	depth, from := 0, 0
+	if flat == "" {
+		return s, args
+	}
+	return flat + s, args
+}
+
+// bracketed is how long the part in square brackets is that a text begins with:
+// all of it, if they are never closed.
+func bracketed(s string) (n int, closed bool) {
+	depth := 0
 	for i := range len(s) {
 		switch s[i] {
 		case '[':
-			if depth == 0 {
-				from = i
-			}
 			depth++
 		case ']':
-			depth--
-			if depth == 0 && args == "" {
-				args = s[from : i+1]
-			}
-		default:
-			if depth <= 0 {
-				out.WriteByte(s[i])
+			if depth--; depth == 0 {
+				return i + 1, true
 			}
 		}
 	}
-	return out.String(), args
+	return len(s), false
 }
 
 // match says how well a name fits what was asked for.

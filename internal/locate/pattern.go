@@ -62,6 +62,9 @@ func (p *pattern) match(name string) (rank int, ok bool) {
 // begins tells whether a name, from an element of its path on, begins with the
 // text; or the short name, which has no version in it.
 func (p *pattern) begins(name string) bool {
+	if dot := strings.LastIndexByte(p.text, '.'); dot >= 0 && !strings.Contains(name, p.text[dot:]) {
+		return false // most names, and quicker
+	}
 	for from := 0; ; {
 		if strings.HasPrefix(name[from:], p.text) {
 			return true
@@ -72,7 +75,15 @@ func (p *pattern) begins(name string) bool {
 		}
 		from += next + 1
 	}
-	return strings.Contains(name, "/v") && strings.HasPrefix(shortName(name), p.text)
+	if !strings.Contains(name, "/v") {
+		return false
+	}
+	pkg, rest := shortParts(name)
+	if len(p.text) <= len(pkg) {
+		return strings.HasPrefix(pkg, p.text)
+	}
+	after, ok := strings.CutPrefix(p.text, pkg)
+	return ok && strings.HasPrefix(rest, after)
 }
 
 // rankAt ranks a match by where it begins and ends: whole words before parts of
