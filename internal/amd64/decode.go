@@ -131,7 +131,7 @@ func (d *decoder) opcode() *entry {
 		d.fail("unknown opcode map")
 		return nil
 	}
-	return &t[b]
+	return &t()[b]
 }
 
 func (d *decoder) prefix(b byte) bool {

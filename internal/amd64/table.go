@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // A form is what the table says of an opcode.
@@ -113,19 +114,24 @@ func (e *entry) hasModRM() bool {
 	return false
 }
 
-var tables = map[Map]*[256]entry{
-	MapOne:      parseTable(oneByteTable),
-	Map0F:       parseTable(table0F),
-	Map0F38:     parseTable(table0F38),
-	Map0F3A:     parseTable(table0F3A),
-	MapVEX + 1:  parseTable(vexTable1),
-	MapVEX + 2:  parseTable(vexTable2),
-	MapVEX + 3:  parseTable(vexTable3),
-	MapEVEX + 1: parseTable(evexTable1),
-	MapEVEX + 2: parseTable(evexTable2),
-	MapEVEX + 3: parseTable(evexTable3),
-	MapEVEX + 5: parseTable(evexTable5),
-	MapEVEX + 6: parseTable(evexTable6),
+// tables are read when a first instruction of their kind is decoded.
+var tables = map[Map]func() *[256]entry{
+	MapOne:      table(oneByteTable),
+	Map0F:       table(table0F),
+	Map0F38:     table(table0F38),
+	Map0F3A:     table(table0F3A),
+	MapVEX + 1:  table(vexTable1),
+	MapVEX + 2:  table(vexTable2),
+	MapVEX + 3:  table(vexTable3),
+	MapEVEX + 1: table(evexTable1),
+	MapEVEX + 2: table(evexTable2),
+	MapEVEX + 3: table(evexTable3),
+	MapEVEX + 5: table(evexTable5),
+	MapEVEX + 6: table(evexTable6),
+}
+
+func table(text string) func() *[256]entry {
+	return sync.OnceValue(func() *[256]entry { return parseTable(text) })
 }
 
 // parseTable reads the notation of the tables. A line is a key and the tokens of

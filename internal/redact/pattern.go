@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/sidelight-dev/sidelight/internal/probe"
 )
@@ -75,20 +76,26 @@ func (r *Rules) match(text []byte) (name string, ok bool) {
 	return "", false
 }
 
-var bearerForm = regexp.MustCompile(`\b(?:Bearer|BEARER)\s+[A-Za-z0-9._~+/-]{4,}|(?i:\bbearer)\s+[A-Za-z._~+/-]*[0-9_~+/.-][A-Za-z0-9._~+/-]{3,}`)
-
-func bearer(_ *Rules, text []byte) bool {
-	return containsFold(text, "bearer") && bearerForm.Match(text)
+// expression compiles a regular expression when it is first used: most commands
+// never do.
+func expression(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
 }
 
-var basicForm = regexp.MustCompile(`(?i:\bbasic)\s+([A-Za-z0-9+/]{4,}={0,2})`)
+var bearerForm = expression(`\b(?:Bearer|BEARER)\s+[A-Za-z0-9._~+/-]{4,}|(?i:\bbearer)\s+[A-Za-z._~+/-]*[0-9_~+/.-][A-Za-z0-9._~+/-]{3,}`)
+
+func bearer(_ *Rules, text []byte) bool {
+	return containsFold(text, "bearer") && bearerForm().Match(text)
+}
+
+var basicForm = expression(`(?i:\bbasic)\s+([A-Za-z0-9+/]{4,}={0,2})`)
 
 // basicAuthorization finds "Basic" with a user and a password behind it.
 func basicAuthorization(_ *Rules, text []byte) bool {
 	if !containsFold(text, "basic") {
 		return false
 	}
-	for _, m := range basicForm.FindAllSubmatch(text, 8) {
+	for _, m := range basicForm().FindAllSubmatch(text, 8) {
 		code := bytes.TrimRight(m[1], "=")
 		code = code[:len(code)&^3] // a text that was cut
 		plain, err := base64.RawStdEncoding.DecodeString(string(code))
@@ -103,25 +110,25 @@ func basicAuthorization(_ *Rules, text []byte) bool {
 // header's line, in a query, a form, a connection's parameters or a flag.
 var namedForms = []struct {
 	separator byte // which each of them has
-	form      *regexp.Regexp
+	form      func() *regexp.Regexp
 }{
-	{':', regexp.MustCompile(`\\?["']([A-Za-z0-9_.$ -]{2,64})\\?["']\s*:\s*(?:\\?["'][^"'\\]|[0-9[{])`)},
-	{':', regexp.MustCompile(`(?m)^\s*([A-Za-z][A-Za-z0-9-]{2,64}):[ \t]*[^\s]`)},
-	{'=', regexp.MustCompile(`(?:^|[^A-Za-z0-9_.-])-{0,2}([A-Za-z][A-Za-z0-9_.-]{1,64})=["']?[^\s&;,"'=]`)},
+	{':', expression(`\\?["']([A-Za-z0-9_.$ -]{2,64})\\?["']\s*:\s*(?:\\?["'][^"'\\]|[0-9[{])`)},
+	{':', expression(`(?m)^\s*([A-Za-z][A-Za-z0-9-]{2,64}):[ \t]*[^\s]`)},
+	{'=', expression(`(?:^|[^A-Za-z0-9_.-])-{0,2}([A-Za-z][A-Za-z0-9_.-]{1,64})=["']?[^\s&;,"'=]`)},
 }
 
 // headers are names that a text has before a colon when what follows is a
 // secret; before others stands a sentence, as in "invalid token: x".
-var headers = regexp.MustCompile(`(?i)^(?:(?:proxy-)?authorization|(?:set-)?cookie|(?:x-)?[a-z0-9-]*(?:api-?key|-token|-secret|password|passwd))$`)
+var headers = expression(`(?i)^(?:(?:proxy-)?authorization|(?:set-)?cookie|(?:x-)?[a-z0-9-]*(?:api-?key|-token|-secret|password|passwd))$`)
 
 func namedValue(r *Rules, text []byte) bool {
 	for i, n := range namedForms {
 		if bytes.IndexByte(text, n.separator) < 0 {
 			continue
 		}
-		for _, m := range n.form.FindAllSubmatch(text, 64) {
+		for _, m := range n.form().FindAllSubmatch(text, 64) {
 			name := string(m[1])
-			if r.secret(name) && (i != 1 || headers.MatchString(name)) && !quantity(words(name)) {
+			if r.secret(name) && (i != 1 || headers().MatchString(name)) && !quantity(words(name)) {
 				return true
 			}
 		}

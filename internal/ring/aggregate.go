@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/big"
 	"math/bits"
+	"sync"
 )
 
 // # Aggregates
@@ -173,10 +174,13 @@ func fraction(x *big.Float) uint64 {
 func Bucket(magnitude float64) int {
 	b := math.Float64bits(magnitude) - 1
 	m := b & (1<<52 - 1)
-	return int(b>>52)<<MainScale + int((m+boundaries[m>>45])>>52) - (1023+MinExp)<<MainScale
+	return int(b>>52)<<MainScale + int((m+boundaries()[m>>45])>>52) - (1023+MinExp)<<MainScale
 }
 
-var boundaries = Boundaries()
+var boundaries = sync.OnceValue(func() *[BoundaryCells]uint64 {
+	b := Boundaries()
+	return &b
+})
 
 // UpperBound is the inclusive upper bound of bucket i of a histogram of so many
 // buckets for each power of two (as a scale).

@@ -67,7 +67,7 @@ func (a *Aggregates) Held(mem []byte) iter.Seq2[uint64, uint64] {
 
 // Prepare writes into a fresh region what probes find there: the boundaries.
 func (a *Aggregates) Prepare(mem []byte) {
-	for i, b := range boundaries {
+	for i, b := range boundaries() {
 		binary.LittleEndian.PutUint64(mem[8*i:], b)
 	}
 }
