@@ -115,21 +115,31 @@ func chainOf(root *scope, pc uint64, function string) []*scope {
 	return chain
 }
 
-// chainAt is the path of nested scopes that hold pc, outermost first.
+// chainAt is the path of nested scopes that hold pc, outermost first: a function,
+// its blocks, the call inlined there, the blocks of that. The debug information
+// has inlined calls beside the blocks that they are in, not below them.
 func chainAt(root *scope, pc uint64) []*scope {
 	chain := []*scope{root}
-	for s := root; s != nil; {
-		var next *scope
-		for _, c := range s.children {
-			if inRanges(c.ranges, pc) {
-				next = c
-				break
+	for call := root; call != nil; {
+		var inner *scope
+		for s := call; s != nil; {
+			var block *scope
+			for _, c := range s.children {
+				switch {
+				case !inRanges(c.ranges, pc):
+				case c.inline == nil && block == nil:
+					block = c
+				case c.inline != nil && inner == nil:
+					inner = c
+				}
+			}
+			if s = block; s != nil {
+				chain = append(chain, s)
 			}
 		}
-		if next != nil {
-			chain = append(chain, next)
+		if call = inner; call != nil {
+			chain = append(chain, call)
 		}
-		s = next
 	}
 	return chain
 }

@@ -2,6 +2,7 @@ package debuginfo
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -297,4 +298,81 @@ func TestMoved(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestInlinedInBlock: a call that is inlined in a block has its own variables, and
+// none of those around it, although the debug information has the call beside the
+// block; the function around it has its own there.
+func TestInlinedInBlock(t *testing.T) {
+	const source = `package main
+
+import "os"
+
+//go:noinline
+func mark(n int) int { return n + len(os.Args) }
+
+type list []int
+
+func (l list) each(f func(int, int) bool) {
+	for i, v := range l {
+		if !f(i, v) {
+			return
+		}
+	}
+}
+
+//go:noinline
+func outer(n int) (sum int) {
+	for i := range n {
+		r := list{mark(i), mark(n)}
+		if mark(i) > 0 {
+			sum += mark(n)
+		}
+		r.each(func(i, r int) bool {
+			sum += mark(i) // line: inner
+			return r > 0
+		})
+		sum += r[0] + i
+	}
+	return sum
+}
+
+func main() { println(outer(3)) }
+`
+	line := 0
+	for i, l := range strings.Split(source, "\n") {
+		if strings.HasSuffix(l, "// line: inner") {
+			line = i + 1
+		}
+	}
+	for _, toolchain := range []string{testprog.Toolchains[0], testprog.Toolchains[2], ""} {
+		o := testprog.Options{Toolchain: toolchain}
+		t.Run(o.String(), func(t *testing.T) {
+			b, err := Open(testprog.Build(t, map[string]string{"main.go": source}, o))
+			if err != nil {
+				t.Fatal(err)
+			}
+			f, seen := b.FuncNamed("main.outer"), false
+			for _, r := range b.Lines(f) {
+				if in := b.InlineAt(f, r.PC); !r.Stmt || r.Line != line || len(in) == 0 {
+					continue
+				}
+				seen = true
+				for function, inside := range map[string]bool{"": true, "main.outer.func1": true, "main.outer": false} {
+					var names []string
+					for _, v := range b.ScopeOf(r.PC, function, 1000) {
+						if names = append(names, v.Name); v.Name == "i" && v.Param != inside {
+							t.Errorf("%q has the i of another function", function)
+						}
+					}
+					if slices.Contains(names, "n") == inside || inside && (!slices.Contains(names, "i") || !slices.Contains(names, "r")) {
+						t.Errorf("%q: %v", function, names)
+					}
+				}
+			}
+			if !seen {
+				t.Error("the closure was not inlined")
+			}
+		})
+	}
 }
