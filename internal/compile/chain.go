@@ -127,6 +127,9 @@ func carrierOf(b Build, s *site, at locate.Site) *carrier {
 		return nil
 	}
 	c := &carrier{name: best.Name}
+	if strings.HasPrefix(c.name, "~") {
+		c.name = "the context without a name"
+	}
 	c.read(best.Type, s.locate(best))
 	return c
 }

@@ -111,7 +111,8 @@ func TestSpansJoinTheApplicationsTraces(t *testing.T) {
 
 func testJoined(t *testing.T, c *child) {
 	var specs []probe.Spec
-	for _, at := range []string{"main.handle", "main.serve", "main.third", "main.(*service).do", "main.page", "main.outer", "main.inner"} {
+	for _, at := range []string{"main.handle", "main.serve", "main.third", "main.(*service).do", "main.page", "main.outer", "main.inner",
+		"main.generic", "main.copied", "main.nameless"} {
 		specs = append(specs, probe.Spec{Kind: probe.Trace, At: at, Attrs: []probe.Attr{{Name: "name", Expr: "name"}}})
 	}
 	o := observe(t, c, specs...)
@@ -121,6 +122,9 @@ func testJoined(t *testing.T, c *child) {
 	ids := map[string]bool{}
 	for _, s := range o.spans() {
 		name := strings.Trim(s.Attrs[0].Value.String(), `"`)
+		if s.Function == "main.copied" {
+			name = "copied" // a constant, of which the copy needs no variable
+		}
 		spans[name] = s
 		if ids[s.ID] || len(s.ID) != 16 || len(s.TraceID) != 32 {
 			t.Errorf("%s: span %q of trace %q", name, s.ID, s.TraceID)
@@ -132,6 +136,11 @@ func testJoined(t *testing.T, c *child) {
 	for name, s := range spans {
 		want := said[name]
 		switch {
+		case name == "nameless":
+			// Whatever the compiler made of its context: it is told, or it is right.
+			if want := said["generic"]; s.Unjoined == "" && s.TraceID != want.Trace || s.Unjoined != "" && s.Joined != nil {
+				t.Errorf("%s: %+v, want %+v", name, s, want)
+			}
 		case within[name] != "":
 			if above := spans[within[name]]; s.TraceID != above.TraceID || s.Above != above.ID || s.Parent != above.ID || s.Root != above.Root || s.Unjoined != "" {
 				t.Errorf("%s: %+v is not within %+v", name, s, above)
@@ -152,7 +161,7 @@ func testJoined(t *testing.T, c *child) {
 	if child := spans["outer: a child"]; child == nil || child.Parent != spans["outer"].ID || child.Depth != 1 {
 		t.Errorf("the call in a child span: %+v", child)
 	}
-	if len(spans) != 33 {
-		t.Errorf("%d different calls, want 33", len(spans))
+	if len(spans) != 36 {
+		t.Errorf("%d different calls, want 36", len(spans))
 	}
 }

@@ -49,8 +49,8 @@ type Reader struct {
 	outer bool // a calling frame: only its stack was copied
 	other bool // in what an interface or a closure held unforeseen
 	from  Place
-	whole Place // of the variable
-	size  int64 // of it, in bytes
+	whole Place          // of the variable
+	size  int64          // of it, in bytes
 	seen  map[thing]bool // pointers that were followed in this variable
 	nest  int
 	hops  int // pointers followed on the way

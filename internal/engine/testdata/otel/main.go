@@ -58,6 +58,22 @@ func third(n int, name string, ctx context.Context) {
 	sink += len(name) + n
 }
 
+//go:noinline
+func generic[T any](ctx context.Context, name string, v T) {
+	sink += len(name) + len(fmt.Sprint(v))
+}
+
+func copied(ctx context.Context, name string) {
+	if ctx.Err() == nil {
+		sink += len(name)
+	}
+}
+
+// nameless has a context that the compiler may keep nowhere.
+//
+//go:noinline
+func nameless(_ context.Context, name string) { sink += len(name) }
+
 type service struct {
 	n   int
 	ctx context.Context
@@ -157,6 +173,12 @@ func run() {
 	tell("page", sampled)
 	page(&web{1, plain.WithContext(sampled)}, "page")
 	page(&web{}, "empty page")
+
+	tell("generic", sampled)
+	generic(sampled, "generic", 7)
+	tell("copied", timed)
+	copied(timed, "copied")
+	nameless(sampled, "nameless")
 
 	tell("outer", sampled)
 	outer(sampled, "outer")
