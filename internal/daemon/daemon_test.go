@@ -662,3 +662,21 @@ func TestWordsHaveNoHiddenFields(t *testing.T) {
 		look(reflect.TypeOf(v))
 	}
 }
+
+// TestNegativeZeroArrives: gob takes a zero of any sign for one that it need not
+// send.
+func TestNegativeZeroArrives(t *testing.T) {
+	var buf bytes.Buffer
+	sent := probe.Hit{Values: []probe.NamedValue{{Name: "x", Value: probe.Real(math.Copysign(0, -1), 64)}, {Name: "y", Value: probe.Real(0, 64)}}}
+	if err := gob.NewEncoder(&buf).Encode(sent); err != nil {
+		t.Fatal(err)
+	}
+	var got probe.Hit
+	if err := gob.NewDecoder(&buf).Decode(&got); err != nil {
+		t.Fatal(err)
+	}
+	x, y := got.Values[0].Value, got.Values[1].Value
+	if x.String() != "-0" || string(x.AppendJSON(nil)) != "-0" || y.String() != "0" {
+		t.Errorf("%s and %s", x, y)
+	}
+}

@@ -1,5 +1,7 @@
 package probe
 
+import "math"
+
 // Shape says how a Value is to be shown.
 type Shape uint8
 
@@ -33,7 +35,7 @@ type Value struct {
 	Bool      bool
 	Int       int64
 	Uint      uint64
-	Float     float64
+	Float     float64 // see AsFloat
 	Bits      int
 	Data      []byte
 	Text      string
@@ -56,3 +58,21 @@ type Entry struct{ Key, Value Value }
 
 // Why makes the value that stands for one that could not be read.
 func Why(reason string) Value { return Value{Shape: Unreadable, Text: reason} }
+
+// Real makes a number with a fraction, of 32 or 64 bits.
+func Real(f float64, bits int) Value {
+	v := Value{Shape: Float, Float: f, Bits: bits}
+	if f == 0 && math.Signbit(f) {
+		v.Uint = math.Float64bits(f)
+	}
+	return v
+}
+
+// AsFloat is the number of a Float. Values come from the daemon by gob, which takes
+// any zero for one that need not be sent: the sign of a negative one is in Uint.
+func (v Value) AsFloat() float64 {
+	if v.Float == 0 && v.Uint != 0 {
+		return math.Float64frombits(v.Uint)
+	}
+	return v.Float
+}

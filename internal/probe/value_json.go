@@ -87,7 +87,7 @@ func (v Value) appendFloat(b []byte) []byte {
 	if abs := math.Abs(v.Float); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
 		format = 'e'
 	}
-	return strconv.AppendFloat(b, v.Float, format, -1, bits)
+	return strconv.AppendFloat(b, v.AsFloat(), format, -1, bits)
 }
 
 func (v Value) appendString(b []byte) []byte {

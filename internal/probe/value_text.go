@@ -94,7 +94,7 @@ func (v Value) floatText() string {
 	if bits != 32 {
 		bits = 64
 	}
-	return strconv.FormatFloat(v.Float, 'g', -1, bits)
+	return strconv.FormatFloat(v.AsFloat(), 'g', -1, bits)
 }
 
 func (v Value) complexText() string {

@@ -44,7 +44,7 @@ func Scalar(t *program.Type, data []byte) probe.Value {
 	copy(word[:], data[:t.Size])
 	u := binary.LittleEndian.Uint64(word[:])
 	shift := 64 - 8*uint(t.Size)
-	v := probe.Value{Type: t.Name}
+	var v probe.Value
 	switch k := t.Kind; {
 	case k == reflect.Bool:
 		v.Shape, v.Bool = probe.Bool, u&0xff != 0
@@ -58,9 +58,9 @@ func Scalar(t *program.Type, data []byte) probe.Value {
 	case k >= reflect.Uint && k <= reflect.Uintptr:
 		v.Shape, v.Uint = probe.Uint, u
 	case k == reflect.Float32:
-		v.Shape, v.Float, v.Bits = probe.Float, float64(math.Float32frombits(uint32(u))), 32
+		v = probe.Real(float64(math.Float32frombits(uint32(u))), 32)
 	case k == reflect.Float64:
-		v.Shape, v.Float, v.Bits = probe.Float, math.Float64frombits(u), 64
+		v = probe.Real(math.Float64frombits(u), 64)
 	case k == reflect.UnsafePointer, k == reflect.Pointer, k == reflect.Map, k == reflect.Chan, k == reflect.Func:
 		v.Shape, v.Uint = probe.Pointer, u
 		if u == 0 {
@@ -69,6 +69,7 @@ func Scalar(t *program.Type, data []byte) probe.Value {
 	default:
 		return probe.Why(fmt.Sprintf("of a type that this version does not read (%s)", t.Name))
 	}
+	v.Type = t.Name
 	return v
 }
 
