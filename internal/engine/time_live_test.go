@@ -91,6 +91,28 @@ var kindsOfEnds = []struct {
 	{"main.inliner", "profiled", 200_000},
 }
 
+// Of many times at once, too, all tell Goexit from a panic.
+func TestManyTimesTellEndsApart(t *testing.T) {
+	c := startCalls(t, "")
+	specs := make([]probe.Spec, hooked+3)
+	for i := range specs {
+		specs[i] = probe.Spec{Kind: probe.Time, At: "main.work"}
+	}
+	o := observe(t, c, specs...)
+	want := c.truth("times", 100)
+	o.end()
+	if want.Goexited == 0 || want.Panicked == 0 {
+		t.Fatalf("%+v", want)
+	}
+	for _, m := range o.final() {
+		became(t, m, want)
+	}
+	if n := len(o.final()); n != len(specs) {
+		t.Errorf("%d probes, want %d", n, len(specs))
+	}
+	checkText(t, c)
+}
+
 // everyKind compares what becomes of all kinds of calls with the program's own word.
 func everyKind(t *testing.T, c *child, but []string) {
 	t.Helper()

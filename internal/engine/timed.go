@@ -124,10 +124,11 @@ func (p *planner) unwinding() (deferreturn, goexit uint64) {
 // unwinds tells whether a role is one of the runtime's.
 func unwinds(r program.Role) bool { return r == program.RoleUnwind || r == program.RoleGoexit }
 
-// hooked is how many times and traces at once are told by the runtime of frames
-// that are gone: each costs a few nanoseconds at every call of deferreturn. The
-// other times learn of it later, from the next call that lies as deep; traces of
-// one session learn it from each other.
+// hooked is how many times and traces at once learn from runtime.deferreturn that
+// frames are gone: each costs a few nanoseconds at every call of it. The other times
+// learn of it later, from the next call that lies as deep, and traces of one session
+// from each other. Goexit, which programs seldom call, tells all times: nothing that
+// comes later could tell it from a panic.
 const hooked = 4
 
 // thinUnwinding takes the sites in the runtime out where there are too many.
@@ -140,13 +141,10 @@ func (out *plan) thinUnwinding() {
 		if n++; n <= hooked {
 			continue
 		}
-		kept := pl.program.Sites[:0]
-		for _, s := range pl.program.Sites {
-			if !unwinds(s.Role) {
-				kept = append(kept, s)
-			}
-		}
-		pl.program.Sites = kept
+		time := pl.spec.Kind == probe.Time
+		pl.program.Sites = slices.DeleteFunc(pl.program.Sites, func(s program.Site) bool {
+			return s.Role == program.RoleUnwind || s.Role == program.RoleGoexit && !time
+		})
 	}
 }
 

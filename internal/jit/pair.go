@@ -282,7 +282,8 @@ func (g *gen) startOlder(p *pairing, fill amd64.Label) {
 	a.Jcc(amd64.CondE, fill)
 	g.olderToHead(p)
 	a.Jmp(top)
-	// The head goes into a word of another line, and the new call takes its place.
+	// The head goes into a word of another line, and the new call takes its place. It
+	// is found by its number, so that the next line with room will do.
 	a.Bind(caller)
 	head := g.slot()
 	a.Store(head, p.entry, 8)
@@ -292,7 +293,18 @@ func (g *gen) startOlder(p *pairing, fill amd64.Label) {
 	_, _, k := g.others()
 	a.MovRI64(k, ring.PairOlder)
 	a.OpLoad(amd64.OR, k, p.key, 8)
-	g.takeWord(p, k, g.counted(ring.PairLost))
+	m := g.mark()
+	left := g.slot()
+	a.StoreImm(left, ring.PairOlderLines, 8)
+	again := a.Here()
+	g.takeWord(p, k, g.coldLabel(func() {
+		a.OpImm(amd64.ADD, p.line, 1<<6, 4)
+		a.OpImm(amd64.AND, p.line, (ring.PairBuckets-1)<<6, 4)
+		a.OpMemImm(amd64.SUB, left, 1, 8)
+		a.Jcc(amd64.CondNE, again)
+		a.Jmp(g.counted(ring.PairLost))
+	}))
+	g.release(m)
 	a.Op(amd64.ADD, p.line, p.way, 8) // 8 times the number of the word
 	a.Lea(p.way, amd64.AtIndex(p.table, p.line, 4, ring.PairKeys))
 	a.ShiftImm(amd64.SHR, p.line, 3, 8)

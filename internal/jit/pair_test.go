@@ -3,6 +3,7 @@
 package jit
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"math/rand"
@@ -159,6 +160,48 @@ func TestPairsAreBounded(t *testing.T) {
 	r.run(in)
 	if n := ring.WordAt(mem, at+ring.PairReturned); n != 1 || r.openCalls(mem) != 0 {
 		t.Errorf("%d calls returned, %d open", n, r.openCalls(mem))
+	}
+}
+
+// A call that another one of its goroutine makes has room while any line near its own has.
+func TestPairsOfRecursionFindAnotherLine(t *testing.T) {
+	for _, ps := range []int{2, 8} {
+		for _, tc := range []struct{ full, lost uint64 }{{1, 0}, {ring.PairOlderLines - 1, 0}, {ring.PairOlderLines, 1}} {
+			r := newRig(t, ps)
+			mem := r.region(&program.Aggregate{Hist: true, Number: program.F64, Pair: true, Frames: true})
+			at := r.env.Agg.Region.AreaOf(r.env.Probe, 1)
+			call := func(role program.Role, frame uint64) uint64 {
+				in := r.start()
+				in.Regs[amd64.RSP] = r.base + stackTop - 64*frame - 16
+				r.place(&program.Site{Role: role, CFA: program.CFA{Reg: amd64.RSP, Offset: 16}}, Live{})
+				unchanged(t, "call", in, r.run(in), Live{})
+				return 4096 + 64*frame
+			}
+			r.put(rigG+int(rigOffsets.GGoid), 1)
+			call(program.RoleStart, 1)
+			key := uint64(1)<<ring.PairProbeLen | uint64(r.env.Probe+1)
+			line := (key ^ (4096 + 64*2)) * ring.PairFactor >> ring.PairHashShift
+			head := key * ring.PairFactor >> ring.PairHashShift & (ring.PairBuckets - 1)
+			for i := range tc.full {
+				if l := (line + i) & (ring.PairBuckets - 1); l != head {
+					for way := range uint64(ring.PairWays) {
+						binary.LittleEndian.PutUint64(mem[r.env.Agg.Region.Pairs+64*l+8*way:], math.MaxUint64)
+					}
+				} else {
+					t.Fatal("the calls of this goroutine have one line: take another")
+				}
+			}
+			call(program.RoleStart, 2)
+			if n := ring.WordAt(mem, at+ring.PairLost); n != tc.lost {
+				t.Errorf("%d Ps, %d lines full: %d calls lost, want %d", ps, tc.full, n, tc.lost)
+			}
+			call(program.RoleStop, 2)
+			call(program.RoleStop, 1)
+			if n := ring.WordAt(mem, at+ring.PairReturned); n != 2-tc.lost || r.openCalls(mem) != int(8*tc.full) {
+				t.Errorf("%d Ps, %d lines full: %d calls returned, %d words in use", ps, tc.full, n, r.openCalls(mem))
+			}
+			unix.Munmap(mem)
+		}
 	}
 }
 

@@ -218,6 +218,10 @@ const (
 	PairProbeLen = 10 // bits of the probe in a key
 	PairOlder    = 1 << 63
 
+	// PairOlderLines is how many lines in a row are looked at for a word for an older
+	// call. A full line has a neighbour with room while the table is less than nearly full.
+	PairOlderLines = 32
+
 	// The line of a key is PairBits bits of its product with PairFactor, from
 	// PairHashShift on: the upper half of the product of the low half of the goid.
 	PairFactor    = 0x61C88647
