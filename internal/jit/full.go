@@ -288,10 +288,10 @@ func (g *gen) findBlock() {
 }
 
 // ticks is what a pass adds to the count that chooses those that are timed.
-// Beginnings and ends of traced calls alternate: with one for each, the count of
-// 256 would choose nothing but the one kind.
+// Beginnings and ends of calls alternate: with one for each, the count of 256
+// would choose nothing but the one kind.
 func (g *gen) ticks() int64 {
-	if g.env.Log && g.site.Role.Ends() {
+	if g.site.Role.Ends() {
 		return 2
 	}
 	return 1

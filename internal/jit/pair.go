@@ -134,8 +134,8 @@ func (g *gen) locate(p *pairing) {
 func (p *pairing) field(off int32) amd64.Mem { return amd64.At(p.entry, off) }
 
 // sample leaves most calls out where the probe is throttled: the throttle is the
-// bits of the number of passes of which one value is chosen. Beginnings and ends
-// alternate, so that the lowest bit chooses nothing.
+// bits of the count of passes (see ticks) of which one value is chosen. It is none
+// at which a beginning is sampled.
 func (g *gen) sample() {
 	a := g.a
 	on := a.NewLabel()

@@ -5,6 +5,8 @@ package jit
 import (
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/sidelight-dev/sidelight/internal/amd64"
 	"github.com/sidelight-dev/sidelight/internal/program"
 	"github.com/sidelight-dev/sidelight/internal/ring"
@@ -139,23 +141,32 @@ func TestGoexitIsNoHit(t *testing.T) {
 	}
 }
 
-// Of traced calls, beginnings and ends are timed as often as each other.
-func TestBothEndsOfCallsAreTimed(t *testing.T) {
-	r := newRig(t, 4)
-	r.env.Log = true
-	samples := func() uint64 { return r.counter(1, ring.CounterSamples) }
-	timed := map[program.Role]uint64{}
-	for range 256 {
-		for _, role := range []program.Role{program.RoleStart, program.RoleStop} {
-			before := samples()
-			r.put(r.block(1)+ring.BlockTail, r.get(r.block(1)+ring.BlockHead))
-			r.place(&program.Site{Role: role}, Live{})
-			r.run(r.start())
-			timed[role] += samples() - before
-		}
-	}
-	if timed[program.RoleStart] != 1 || timed[program.RoleStop] != 1 {
-		t.Errorf("%v of 256 calls", timed)
+// Of calls, beginnings and ends are sampled as often as each other.
+func TestBothEndsOfCallsAreSampled(t *testing.T) {
+	for _, kind := range []string{"trace", "time"} {
+		t.Run(kind, func(t *testing.T) {
+			r := newRig(t, 4)
+			if kind == "trace" {
+				r.env.Log = true
+			} else {
+				mem := r.region(&program.Aggregate{Hist: true, Number: program.F64, Pair: true, Frames: true})
+				defer unix.Munmap(mem)
+			}
+			samples := func() uint64 { return r.counter(1, ring.CounterSamples) }
+			sampled := map[program.Role]uint64{}
+			for range 256 {
+				for _, role := range []program.Role{program.RoleStart, program.RoleStop} {
+					before := samples()
+					r.put(r.block(1)+ring.BlockTail, r.get(r.block(1)+ring.BlockHead))
+					r.place(&program.Site{Role: role, CFA: program.CFA{Reg: amd64.RSP, Offset: 16}}, Live{})
+					r.run(r.start())
+					sampled[role] += samples() - before
+				}
+			}
+			if sampled[program.RoleStart] != 1 || sampled[program.RoleStop] != 1 {
+				t.Errorf("%v of 256 calls", sampled)
+			}
+		})
 	}
 }
 
