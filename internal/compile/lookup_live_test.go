@@ -46,7 +46,7 @@ var lookups = [][2]string{
 	{`errGet`, `Get "http://127.0.0.1:PORT/x": dial tcp 127.0.0.1:PORT: connect: connection refused`}, {`errConn`, "[redacted: pattern: url password]"},
 
 	{`inUTC`, "2026-07-02T03:04:05.000006Z"}, {`fixed`, "2026-07-02T03:04:05-02:30"}, {`*timeP`, "2026-07-02T03:04:05-02:30"}, {`noTime`, "0001-01-01T00:00:00Z"},
-	{`locks.Free`, "free"}, {`locks.Held`, "held"}, {`locks.Read`, "held by 1 reader"}, {`locks.Group`, "counter 2"}, {`locks.Number`, "-7"}, {`locks.Flag`, "true"}, {`locks.Any`, `string("stored")`},
+	{`ip`, "192.0.2.1"}, {`noIP`, "010203"}, {`card`, "00:1a:2b:03:04:05"}, {`len(ip)`, "16"}, {`locks.Free`, "free"}, {`locks.Held`, "held"}, {`locks.Read`, "held by 1 reader"}, {`locks.Group`, "counter 2"}, {`locks.Number`, "-7"}, {`locks.Flag`, "true"}, {`locks.Any`, `string("stored")`},
 
 	{`auth[7:]`, "[redacted: pattern: bearer token]"}, {`auth[9]`, "[redacted: pattern: bearer token]"}, {`auth[2:][3:6]`, "[redacted: pattern: bearer token]"}, {`text[4:7]`, "/ap"},
 	{`auth == "x"`, "false"}, {`password[1:2]`, "[redacted: name]"}, {`password == "x"`, "[redacted: name]"}, {`password == ""`, "false"}, {`len(password)`, "7"}, {`who.Password`, "[redacted: name]"},

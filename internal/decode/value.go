@@ -149,6 +149,9 @@ func (b *builder) text(s *program.Shape) probe.Value {
 		v.Data = value.WholeRunes(data)
 	}
 	if s.Type != nil && s.Type.Kind == reflect.Slice {
+		if text, ok := value.Octets(s.Type.Name, v); ok {
+			return text
+		}
 		v.Type = "[]uint8"
 	}
 	return v

@@ -1,6 +1,7 @@
 package value
 
 import (
+	"net"
 	"strings"
 
 	"github.com/sidelight-dev/sidelight/internal/probe"
@@ -42,6 +43,20 @@ func Written(v probe.Value) probe.Value {
 	}
 	out.Type, out.Address = v.Type, v.Address
 	return out
+}
+
+// Octets is a list of bytes as people write its type, an address of the network;
+// ok is false of any other, and of one that is no address.
+func Octets(typ string, v probe.Value) (text probe.Value, ok bool) {
+	switch {
+	case v.Shape != probe.String || v.Truncated || len(v.Data) == 0:
+		return text, false
+	case typ == "net.IP" && (len(v.Data) == net.IPv4len || len(v.Data) == net.IPv6len):
+		return literal(net.IP(v.Data).String(), v.Late)
+	case typ == "net.HardwareAddr":
+		return literal(net.HardwareAddr(v.Data).String(), v.Late)
+	}
+	return text, false
 }
 
 // fieldOf is a field of a struct that was read; unreadable if it has none.

@@ -115,6 +115,12 @@ var (
 	noTime time.Time
 )
 
+var (
+	ip   = net.ParseIP("192.0.2.1")
+	noIP = net.IP{1, 2, 3}
+	card = net.HardwareAddr{0, 0x1a, 0x2b, 3, 4, 5}
+)
+
 var locks struct {
 	Free, Held sync.Mutex
 	Read       sync.RWMutex
@@ -165,7 +171,7 @@ func tick() { time.Sleep(time.Millisecond) }
 func main() {
 	fill()
 	var p *fs.PathError
-	fmt.Println(len(small), len(byInt), len(byByte), len(byBool), len(byLevel), len(byArray), len(byPoint), len(byPointer), len(structs), len(larges),
+	fmt.Println(ip, noIP, card, len(small), len(byInt), len(byByte), len(byBool), len(byLevel), len(byArray), len(byPoint), len(byPointer), len(structs), len(larges),
 		len(sets), len(nested), len(header), len(empty), len(none), len(fractions), key, missing, seven, triple, spot, errors.As(errPath, &p), errNil,
 		anyInt, anyString, anyPerson, anyPointer, anyWrapped, anyLevel, anySlice, anyMap, anyLarge, wrapped, auth, password, text, raw, long[:1], errOther, errDeadline, errCanceled, errErrno, errDial, errURL, errJSON, errOwn, errDNS, errAddr, errLink, errWrapped, errConn, errLong, errGet)
 	for {
