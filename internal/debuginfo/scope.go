@@ -71,7 +71,11 @@ func (b *Build) ScopeOf(pc uint64, function string, line int) []*Variable {
 		return nil
 	}
 	var out, fresh []*Variable
-	chain := chainOf(root, pc, function)
+	all := chainAt(root, pc)
+	chain := upTo(all, function)
+	if len(chain) < len(all) { // of a function in which a call is inlined there
+		chain = b.around(f, root, chain, pc, line)
+	}
 	for i := len(chain) - 1; i >= 0; i-- {
 		s := chain[i]
 		for _, d := range s.vars {
@@ -95,10 +99,9 @@ func (b *Build) ScopeOf(pc uint64, function string, line int) []*Variable {
 	return append(out, fresh...)
 }
 
-// chainOf is chainAt without the calls inlined in the innermost copy of the
-// function of that name.
-func chainOf(root *scope, pc uint64, function string) []*scope {
-	chain := chainAt(root, pc)
+// upTo is a chain without the calls inlined in the innermost copy of the function
+// of that name; "" is the innermost one of all.
+func upTo(chain []*scope, function string) []*scope {
 	if function == "" {
 		return chain
 	}
@@ -111,6 +114,32 @@ func chainOf(root *scope, pc uint64, function string) []*scope {
 			end++
 		}
 		return chain[:end]
+	}
+	return chain
+}
+
+// around is the chain of a function in which a call is inlined at pc, with the
+// blocks that the call is in: most leave out the code of inlined calls. They are
+// those of the function's own code on the line of the call, the nearest to pc.
+func (b *Build) around(f *Func, root *scope, chain []*scope, pc uint64, line int) []*scope {
+	level := len(chain) - 1
+	for level > 0 && chain[level].inline == nil {
+		level--
+	}
+	best := ^uint64(0)
+	for _, r := range b.Lines(f) {
+		d := max(r.PC, pc) - min(r.PC, pc)
+		if r.Line != line || d >= best {
+			continue
+		}
+		own := chainAt(root, r.PC)
+		in := len(own) - 1
+		for in > 0 && own[in].inline == nil {
+			in--
+		}
+		if own[in] == chain[level] {
+			best, chain = d, own
+		}
 	}
 	return chain
 }

@@ -302,7 +302,7 @@ func TestMoved(t *testing.T) {
 
 // TestInlinedInBlock: a call that is inlined in a block has its own variables, and
 // none of those around it, although the debug information has the call beside the
-// block; the function around it has its own there.
+// block; the function around it has its own there, those of its blocks too.
 func TestInlinedInBlock(t *testing.T) {
 	const source = `package main
 
@@ -354,18 +354,23 @@ func main() { println(outer(3)) }
 			}
 			f, seen := b.FuncNamed("main.outer"), false
 			for _, r := range b.Lines(f) {
-				if in := b.InlineAt(f, r.PC); !r.Stmt || r.Line != line || len(in) == 0 {
+				in := b.InlineAt(f, r.PC)
+				if !r.Stmt || r.Line != line || len(in) == 0 {
 					continue
 				}
 				seen = true
 				for function, inside := range map[string]bool{"": true, "main.outer.func1": true, "main.outer": false} {
 					var names []string
-					for _, v := range b.ScopeOf(r.PC, function, 1000) {
+					at := 1000
+					if !inside {
+						at = in[len(in)-1].CallLine
+					}
+					for _, v := range b.ScopeOf(r.PC, function, at) {
 						if names = append(names, v.Name); v.Name == "i" && v.Param != inside {
 							t.Errorf("%q has the i of another function", function)
 						}
 					}
-					if slices.Contains(names, "n") == inside || inside && (!slices.Contains(names, "i") || !slices.Contains(names, "r")) {
+					if slices.Contains(names, "n") == inside || !slices.Contains(names, "i") || inside && !slices.Contains(names, "r") {
 						t.Errorf("%q: %v", function, names)
 					}
 				}
