@@ -216,7 +216,10 @@ func (im *imager) source(list []program.Piece, off int64) (program.Source, bool)
 	return program.Source{}, false
 }
 
-const regRSP = 4
+const (
+	regRBX = 3
+	regRSP = 4
+)
 
 // watch compiles a watched expression: a value in memory by its address, any
 // other by its scalars.

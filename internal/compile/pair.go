@@ -14,6 +14,7 @@ import (
 type Ends struct {
 	Inlined []bool        // by site: it begins a copy inside another function
 	Stops   []locate.Stop // of calls
+	Resumes []locate.Site // where calls go on that have recovered from a panic
 	To      []locate.Site // of ways, to another location
 	Unwind  uint64        // entry of runtime.deferreturn, 0: left alone
 	Goexit  uint64        // likewise of runtime.Goexit
@@ -102,8 +103,8 @@ func (c *compiler) stops(p *program.Program, late *expr.Expr, ends Ends) {
 	if len(p.Sites) == 0 {
 		return
 	}
-	add := func(at locate.Site, window uint64, role program.Role, inlined bool) {
-		s := &program.Site{PC: at.PC, Window: window, Function: at.Function, File: at.File, Line: at.Line, Role: role, Inlined: inlined}
+	add := func(at locate.Site, window uint64, role program.Role, inlined, resumed bool) {
+		s := &program.Site{Resumed: resumed, PC: at.PC, Window: window, Function: at.Function, File: at.File, Line: at.Line, Role: role, Inlined: inlined}
 		for i := range p.Sites {
 			if o := &p.Sites[i]; o.PC == s.PC && o.Role == s.Role && o.Inlined == s.Inlined {
 				return
@@ -118,16 +119,30 @@ func (c *compiler) stops(p *program.Program, late *expr.Expr, ends Ends) {
 		if at.Recovered {
 			role = program.RoleRecover
 		}
-		add(at.Site, at.Window, role, at.Inlined)
+		add(at.Site, at.Window, role, at.Inlined, at.Resumed)
 	}
 	for _, at := range ends.To {
-		add(at, 0, program.RoleStop, false)
+		add(at, 0, program.RoleStop, false, false)
+	}
+	for _, at := range ends.Resumes {
+		if s := resume(at); c.late(s, at, nil) {
+			p.Sites = append(p.Sites, *s)
+		}
 	}
 	for role, pc := range map[program.Role]uint64{program.RoleUnwind: ends.Unwind, program.RoleGoexit: ends.Goexit} {
 		if pc != 0 {
 			p.Sites = append(p.Sites, program.Site{PC: pc, Role: role, CFA: program.CFA{Reg: 4, Offset: 8}})
 		}
 	}
+}
+
+// resume is a site at which a call goes on that has recovered from a panic. Others
+// come there, too: but runtime.gogo, which the runtime goes on with, jumps by RBX, so
+// that only then the address of the site is in it (asm_amd64.s, since Go 1.22 at least).
+func resume(at locate.Site) *program.Site {
+	here := &program.Node{Op: program.OpAddr, Type: program.U64, Imm: int64(at.PC)}
+	return &program.Site{PC: at.PC, Function: at.Function, File: at.File, Line: at.Line, Role: program.RoleResume,
+		Cond: op2(program.OpEq, program.Bool, &program.Node{Op: program.OpReg, Type: program.U64, Reg: regRBX}, here)}
 }
 
 // late compiles what an end decides; false: it cannot.

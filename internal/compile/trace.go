@@ -65,6 +65,11 @@ func (im *Images) CompileTrace(spec probe.Spec, index int, from *locate.Result, 
 				p.Sites = append(p.Sites, *s)
 			}
 		}
+		for _, at := range ends.Resumes {
+			if s := t.resume(at); s != nil && !known(p.Sites, s) {
+				p.Sites = append(p.Sites, *s)
+			}
+		}
 		if ends.Goexit != 0 {
 			p.Sites = append(p.Sites, t.goexit(ends.Goexit))
 		}
@@ -177,6 +182,17 @@ func (t *tracer) frame(out *program.Site) bool {
 // goexit is the entry of runtime.Goexit, which ends all calls of its goroutine.
 func (t *tracer) goexit(pc uint64) program.Site {
 	out := program.Site{PC: pc, Function: "runtime.Goexit", Role: program.RoleGoexit, CFA: program.CFA{Reg: regRSP, Offset: 8}}
+	r := &recorder{b: t.b}
+	out.Captures = t.captures(r, false)
+	out.Slots = r.slots
+	return out
+}
+
+func (t *tracer) resume(at locate.Site) *program.Site {
+	out := resume(at)
+	if !t.frame(out) {
+		return nil
+	}
 	r := &recorder{b: t.b}
 	out.Captures = t.captures(r, false)
 	out.Slots = r.slots

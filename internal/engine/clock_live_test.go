@@ -25,9 +25,8 @@ func TestTimesByTheKernelsClock(t *testing.T) {
 		{"local", "", nil, nil},
 		{"go1.22", "go1.22.12", nil, nil},
 		{"go1.24", "go1.24.11", nil, nil},
-		// With cgo, too. A return after a recovery is not told from others there, by
-		// whatever clock; and 10,000 goroutines take the detector too long.
-		{"race", "", []string{"-race"}, []string{"recovering", "many"}},
+		// With cgo, too; 10,000 goroutines take the detector too long.
+		{"race", "", []string{"-race"}, []string{"many"}},
 		{"pie", "", []string{"-buildmode=pie"}, nil},
 		{"external", "", []string{"-ldflags=-linkmode=external"}, nil},
 	} {

@@ -91,6 +91,48 @@ var kindsOfEnds = []struct {
 	{"main.inliner", "profiled", 200_000},
 }
 
+// A return after a recovery is told from others in builds, too, where they are one
+// instruction: since Go 1.25 without optimisation, and with the race detector.
+func TestRecoveriesAreToldInEveryBuild(t *testing.T) {
+	unoptimised := []string{"-gcflags=all=-N -l"}
+	for _, b := range []struct {
+		name, toolchain string
+		flags           []string
+	}{
+		{"unoptimised", "", unoptimised},
+		{"unoptimised, position independent", "", append([]string{"-buildmode=pie"}, unoptimised...)},
+		{"race", "", []string{"-race"}},
+		{"unoptimised, go1.22", "go1.22.12", unoptimised},
+		{"unoptimised, go1.24", "go1.24.11", unoptimised},
+	} {
+		t.Run(b.name, func(t *testing.T) {
+			if b.name != "unoptimised" && testing.Short() {
+				t.Skip("one way of building is enough")
+			}
+			c := startCalls(t, b.toolchain, b.flags...)
+			for _, fn := range []struct{ at, scenario string }{{"main.saved", "recovering"}, {"main.savedTwice", "twice"}} {
+				o := observe(t, c, probe.Spec{Kind: probe.Time, At: fn.at}, probe.Spec{Kind: probe.Trace, At: fn.at})
+				want := c.truth(fn.scenario, 300)
+				end := o.end()["p2"]
+				became(t, o.final()["p1"], want)
+				got := map[probe.Outcome]uint64{}
+				for _, e := range o.events {
+					if s, ok := e.(*probe.Span); ok {
+						got[s.Outcome]++
+					}
+				}
+				// A span is lost with its record where a preemption was pending.
+				returned, recovered := want.Returned-got[probe.Returned], want.Recovered-got[probe.Recovered]
+				delete(got, probe.Lost)
+				if len(got) != 2 || returned+recovered > uint64(end.Dropped) || max(returned, recovered) > uint64(end.Dropped) {
+					t.Errorf("%s: spans %v, want %d returned and %d recovered; %+v", fn.at, got, want.Returned, want.Recovered, end)
+				}
+				checkText(t, c)
+			}
+		})
+	}
+}
+
 // Of many times at once, too, all tell Goexit from a panic.
 func TestManyTimesTellEndsApart(t *testing.T) {
 	c := startCalls(t, "")

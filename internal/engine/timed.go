@@ -73,7 +73,7 @@ func (p *planner) fromTo(pl *planned) (*locate.Result, compile.Ends, error) {
 		if ok, err := pl.located(err); !ok {
 			return nil, compile.Ends{}, err
 		}
-		ends := compile.Ends{Inlined: calls.Inlined, Stops: calls.Stops}
+		ends := compile.Ends{Inlined: calls.Inlined, Stops: calls.Stops, Resumes: calls.Resumes}
 		ends.Unwind, ends.Goexit = p.unwinding()
 		return calls.Result, ends, nil
 	}

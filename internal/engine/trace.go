@@ -34,6 +34,7 @@ type begun struct {
 	depth   uint64
 	lost    uint64        // records that the probe had lost by then
 	under   *probe.Joined // the application's span that it runs under, as far as is known
+	resumed bool          // it has recovered from a panic, and will return
 	exiting bool          // runtime.Goexit was called: it will not return
 }
 
@@ -66,6 +67,12 @@ func (t *tracing) record(m spanRecord) {
 		return
 	}
 	t.gone(goid, m, func(b *begun) bool { return b.depth > depth })
+	if m.role == program.RoleResume {
+		for _, b := range t.open[goid] {
+			b.resumed = b.resumed || b.depth == depth
+		}
+		return
+	}
 	t.told[m.i]++
 	if t.full(m.i) {
 		defer t.abandon(m.i)
@@ -108,7 +115,7 @@ func (t *tracing) abandon(i int) {
 func (b *begun) ended(m spanRecord) {
 	s := b.span
 	s.Duration, s.Outcome = m.hit.Time.Sub(s.Start), probe.Returned
-	if m.role == program.RoleRecover {
+	if b.resumed || m.role == program.RoleRecover {
 		s.Outcome = probe.Recovered
 	}
 	if v := m.hit.Values[len(m.hit.Values)-1].Value; v.Shape != probe.Unreadable && v.Shape != probe.Nil {

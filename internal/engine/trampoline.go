@@ -90,7 +90,9 @@ func (p *place) ask(t *trampoline, w *window, trap int) error {
 
 // counted tells whether a record of a site of this role is one of those that a
 // limit is about: a span counts once, at its end.
-func counted(r program.Role) bool { return r != program.RoleStart && r != program.RoleGoexit }
+func counted(r program.Role) bool {
+	return r != program.RoleStart && r != program.RoleGoexit && r != program.RoleResume
+}
 
 // body appends the code of one probe at one site.
 func (p *place) body(t *trampoline, pt point) error {

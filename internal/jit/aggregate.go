@@ -40,7 +40,7 @@ func (g *gen) aggregate() {
 		g.start()
 	case program.RoleStop, program.RoleRecover:
 		g.stop()
-	case program.RoleUnwind, program.RoleGoexit:
+	case program.RoleUnwind, program.RoleGoexit, program.RoleResume:
 		g.unwind()
 	default:
 		g.findArea()

@@ -108,7 +108,7 @@ func (g *gen) refused(counter, reason int, to amd64.Label) amd64.Label {
 
 // unheeded tells whether passes of the site are no hits of the probe.
 func (g *gen) unheeded() bool {
-	return g.site.Role == program.RoleUnwind || g.site.Role == program.RoleGoexit
+	return g.site.Role == program.RoleUnwind || g.site.Role == program.RoleGoexit || g.site.Role == program.RoleResume
 }
 
 // choose jumps to not unless this hit is one of those that are meant: the first

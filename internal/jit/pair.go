@@ -15,8 +15,14 @@ import (
 // the entries of runtime.deferreturn, where control goes on after a recovery, and
 // of runtime.Goexit make it do so at once.
 //
-// The depth of a copy inside another function's frame is that of the frame plus
-// one: deeper than the frame, less deep than whatever it calls.
+// The depth of a call that has recovered from a panic, and is on its way to a return
+// that others come to as well, becomes that of its frame plus resumed. The depth of a
+// copy inside another function's frame is that of the frame plus inlined: deeper than
+// the frame, less deep than whatever it calls.
+const (
+	resumed = 1
+	inlined = 2
+)
 
 // pairing is what the search for the calls of a goroutine works with.
 type pairing struct {
@@ -58,7 +64,7 @@ func (g *gen) keep(p *pairing) {
 }
 
 // findDepth makes RAX the depth of the frame at hand; 0 where only the goroutine
-// matters. At a RoleUnwind it is that of the caller.
+// matters. At a RoleUnwind it is that of the caller, which may have recovered.
 func (g *gen) findDepth() {
 	a, r := g.a, amd64.RAX
 	var from amd64.Mem
@@ -76,8 +82,11 @@ func (g *gen) findDepth() {
 	a.Lea(r, from)
 	a.Neg(r, 8)
 	a.OpLoad(amd64.ADD, r, amd64.At(amd64.R14, int32(g.env.RT.GStackHi)), 8)
-	if g.site.Inlined {
-		a.OpImm(amd64.ADD, r, 1, 8)
+	switch {
+	case g.site.Inlined:
+		a.OpImm(amd64.ADD, r, inlined, 8)
+	case g.site.Role == program.RoleUnwind, g.site.Role == program.RoleResume:
+		a.OpImm(amd64.ADD, r, resumed, 8)
 	}
 }
 
@@ -366,12 +375,16 @@ func (g *gen) stop() {
 	g.ended(now)
 	g.agg.value = g.slot()
 	row := g.slot()
+	recovered := g.slot()
+	if g.site.Resumed {
+		a.StoreImm(recovered, 0, 8)
+	}
 	p := g.pairs()
 	unmatched := g.unmatched()
 	g.newest(p, unmatched)
 	g.locate(p)
 	if what.Frames {
-		g.matching(p, unmatched)
+		g.matching(p, recovered, unmatched)
 	}
 	g.keepStage(p)
 	if what.By != nil {
@@ -404,12 +417,28 @@ func (g *gen) stop() {
 	g.distribute(g.agg.end)
 	a.Load(amd64.RAX, now, 8)
 	a.Store(amd64.At(g.base(), ring.DistLastTSC), amd64.RAX, 8)
-	off := int32(ring.PairReturned)
-	if g.site.Role == program.RoleRecover {
-		off = ring.PairRecovered
-	}
-	a.OpMemImm(amd64.ADD, g.word(off), 1, 8)
+	g.returned(recovered)
 	g.hit()
+}
+
+// returned counts a call by whether it has recovered: where that is not known by the
+// site, the slot tells.
+func (g *gen) returned(recovered amd64.Mem) {
+	a := g.a
+	if g.site.Role == program.RoleRecover {
+		a.OpMemImm(amd64.ADD, g.word(ring.PairRecovered), 1, 8)
+		return
+	}
+	done := a.NewLabel()
+	if g.site.Resumed {
+		a.OpMemImm(amd64.CMP, recovered, 0, 8)
+		a.Jcc(amd64.CondNE, g.coldLabel(func() {
+			a.OpMemImm(amd64.ADD, g.word(ring.PairRecovered), 1, 8)
+			a.Jmp(done)
+		}))
+	}
+	a.OpMemImm(amd64.ADD, g.word(ring.PairReturned), 1, 8)
+	a.Bind(done)
 }
 
 // ended reads the clock into a slot. Where most calls are left out, as sample says,
@@ -474,8 +503,8 @@ func (g *gen) newest(p *pairing, none amd64.Label) {
 }
 
 // matching finds the call that ends here: deeper ones are gone, and if the newest
-// is less deep, this one was not entered.
-func (g *gen) matching(p *pairing, unmatched amd64.Label) {
+// is less deep, this one was not entered. Of one that recovered it sets the slot.
+func (g *gen) matching(p *pairing, recovered amd64.Mem, unmatched amd64.Label) {
 	a := g.a
 	match := a.NewLabel()
 	g.findDepth()
@@ -484,6 +513,15 @@ func (g *gen) matching(p *pairing, unmatched amd64.Label) {
 		deeper, more := a.NewLabel(), a.NewLabel()
 		a.Store(p.depth, amd64.RAX, 8)
 		top := a.Here()
+		if g.site.Resumed {
+			other := a.NewLabel()
+			a.OpImm(amd64.ADD, amd64.RAX, resumed, 8)
+			a.OpLoad(amd64.CMP, amd64.RAX, p.field(ring.PairDepth), 8)
+			a.Jcc(amd64.CondNE, other)
+			a.StoreImm(recovered, 1, 8)
+			a.Jmp(match)
+			a.Bind(other)
+		}
 		a.Jcc(amd64.CondB, deeper)
 		a.Jmp(unmatched)
 		a.Bind(deeper)
@@ -528,7 +566,8 @@ func (g *gen) duration(r amd64.Reg) {
 	g.a.CvtXR(r, xspill, 8, 8)
 }
 
-// unwind ends the calls of the goroutine that are gone.
+// unwind ends the calls of the goroutine that are gone, and marks the one that has
+// recovered.
 func (g *gen) unwind() {
 	a := g.a
 	p := g.pairs()
@@ -543,9 +582,16 @@ func (g *gen) unwind() {
 	g.gone(p, ring.PairPanicked)
 	a.Jmp(next)
 	a.Bind(exits)
-	if g.site.Role == program.RoleUnwind {
+	switch g.site.Role {
+	case program.RoleUnwind:
 		a.Jmp(g.agg.end)
-	} else {
+	case program.RoleResume:
+		a.OpImm(amd64.SUB, amd64.RAX, resumed, 8)
+		a.OpLoad(amd64.CMP, amd64.RAX, p.field(ring.PairDepth), 8)
+		a.Jcc(amd64.CondNE, g.agg.end)
+		a.OpMemImm(amd64.ADD, p.field(ring.PairDepth), resumed, 8)
+		a.Jmp(g.agg.end)
+	default:
 		g.gone(p, ring.PairGoexited)
 	}
 	a.Bind(next)

@@ -17,7 +17,8 @@ import (
 	"github.com/sidelight-dev/sidelight/internal/ring"
 )
 
-// calls is what the table of pairs must hold and count, by definition.
+// calls is what the table of pairs must hold and count, by definition. Depths of
+// calls that have recovered are one more than those of their frames.
 type calls struct {
 	open                                                          map[uint64][]uint64 // depths by goroutine
 	returned, recovered, panicked, goexited, restarted, unmatched uint64
@@ -53,8 +54,11 @@ func (c *calls) do(frames bool, role program.Role, goid, depth uint64) {
 		}
 		c.open[goid] = append(c.open[goid], depth)
 	case program.RoleStop, program.RoleRecover:
-		c.panicked += c.pop(goid, deeper)
-		if d, ok := top(); !ok || d != depth {
+		c.panicked += c.pop(goid, func(d uint64) bool { return d > depth+resumed })
+		d, ok := top()
+		if ok && d == depth+resumed {
+			role = program.RoleRecover
+		} else if !ok || d != depth {
 			c.unmatched++
 			return
 		}
@@ -64,8 +68,11 @@ func (c *calls) do(frames bool, role program.Role, goid, depth uint64) {
 		} else {
 			c.recovered++
 		}
-	case program.RoleUnwind:
-		c.panicked += c.pop(goid, deeper)
+	case program.RoleUnwind, program.RoleResume:
+		c.panicked += c.pop(goid, func(d uint64) bool { return d > depth+resumed })
+		if d, ok := top(); ok && d == depth && role == program.RoleResume {
+			c.open[goid][len(c.open[goid])-1] += resumed
+		}
 	case program.RoleGoexit:
 		c.panicked += c.pop(goid, deeper)
 		c.goexited += c.pop(goid, func(uint64) bool { return true })
@@ -99,10 +106,10 @@ func TestPairsFollowTheCalls(t *testing.T) {
 		for step := range 200 {
 			goid, frame := uint64(1+w.Intn(3)), uint64(w.Intn(6))
 			role := []program.Role{program.RoleStart, program.RoleStart, program.RoleStop, program.RoleStop, program.RoleRecover}[w.Intn(5)]
-			if what.Frames && w.Intn(8) == 0 {
-				role = program.RoleUnwind + program.Role(w.Intn(2))
+			if what.Frames && w.Intn(6) == 0 {
+				role = program.RoleUnwind + program.Role(w.Intn(3))
 			}
-			s := &program.Site{Role: role, CFA: program.CFA{Reg: amd64.RSP, Offset: 16}}
+			s := &program.Site{Role: role, Resumed: what.Frames && role.Ends(), CFA: program.CFA{Reg: amd64.RSP, Offset: 16}}
 			in := r.start()
 			cfa := r.base + stackTop - 64*frame
 			in.Regs[amd64.RSP] = cfa - 16
@@ -112,7 +119,7 @@ func TestPairsFollowTheCalls(t *testing.T) {
 			depth := r.base + stackTop + 4096 - cfa
 			switch {
 			case s.Inlined:
-				depth++
+				depth, s.Resumed = depth+inlined, false
 			case role == program.RoleUnwind:
 				in.Regs[amd64.RBP] = cfa - 16
 			case role == program.RoleGoexit:

@@ -13,6 +13,7 @@ type Stop struct {
 	Window    uint64 // where the bytes that give way may begin: control goes straight from there to the site
 	Recovered bool   // the function returns after recovering from a panic
 	Inlined   bool   // control leaves an inlined copy
+	Resumed   bool   // control comes here also from one of Resumes
 }
 
 // Calls is where the calls of a function begin and end.
@@ -20,6 +21,7 @@ type Calls struct {
 	*Result
 	Inlined []bool // by site: it begins an inlined copy
 	Stops   []Stop
+	Resumes []Site // where a function goes on that has recovered, if others go there, too
 }
 
 // ResolveCalls finds where calls of a function begin, as Resolve does, and where
@@ -70,12 +72,29 @@ func (r *resolver) returns(fn *debuginfo.Func, f *function) {
 	if r.calls == nil {
 		return
 	}
+	resumed := r.resumes(fn, f)
 	for i := range f.code.insts {
 		if x := &f.code.insts[i]; x.Ret && len(x.Succ) == 0 && !x.Grow {
-			r.calls.Stops = append(r.calls.Stops, Stop{Recovered: x.Void, Window: f.code.insts[f.early(int32(i))].PC,
+			r.calls.Stops = append(r.calls.Stops, Stop{Recovered: x.Void, Resumed: resumed, Window: f.code.insts[f.early(int32(i))].PC,
 				Site: Site{PC: x.PC, Func: fn, Function: fn.Name, File: f.pos[i].file, Line: f.pos[i].line}})
 		}
 	}
+}
+
+// resumes notes where a function goes on that has recovered from a panic, unless
+// nothing else leads there. Since Go 1.25 that is the first call of
+// runtime.deferreturn, which is another's where the defers are not open-coded: in
+// loops, without optimisation, and with the race detector.
+func (r *resolver) resumes(fn *debuginfo.Func, f *function) bool {
+	if fn.DeferReturn == 0 {
+		return false
+	}
+	i := f.code.from(fn.DeferReturn)
+	if int(i) >= len(f.code.insts) || f.code.insts[i].PC != fn.DeferReturn || f.code.insts[i].Void {
+		return false
+	}
+	r.calls.Resumes = append(r.calls.Resumes, Site{PC: fn.DeferReturn, Func: fn, Function: fn.Name, File: f.pos[i].file, Line: f.pos[i].line})
+	return true
 }
 
 // jumpLen is how many bytes a site wants.

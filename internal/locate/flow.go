@@ -2,6 +2,7 @@ package locate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sidelight-dev/sidelight/internal/amd64"
@@ -14,7 +15,7 @@ func flow(g *amd64.Graph, deferReturn uint64, callee func(addr uint64) string) (
 		return nil, fmt.Errorf("the function at %#x has an indirect jump whose targets are unknown", g.Entry)
 	}
 	insts := make([]inst, len(g.Insts))
-	var grow, slow []int32
+	var grow, slow, deferred []int32
 	for i := range g.Insts {
 		x := &g.Insts[i]
 		in := inst{PC: x.PC, Len: x.Len, Fault: x.MayFault, Idle: idle(x), Pad: pad(x)}
@@ -31,12 +32,17 @@ func flow(g *amd64.Graph, deferReturn uint64, callee func(addr uint64) string) (
 				grow = append(grow, int32(i))
 			case strings.HasPrefix(name, "runtime.gcWriteBarrier"):
 				slow = append(slow, int32(i))
+			case strings.HasPrefix(name, "runtime.deferproc"):
+				deferred = append(deferred, int32(i))
 			}
 		case amd64.Jmp, amd64.Jcc, amd64.JmpInd, amd64.Ret, amd64.Trap:
 			in.Ends = true
 			in.Ret = g.Leaves(i)
 		}
 		insts[i] = in
+	}
+	for _, i := range deferred {
+		straight(g, insts, i)
 	}
 	entries := []int32{0}
 	if i, ok := g.Index(deferReturn); ok && deferReturn != 0 {
@@ -51,6 +57,23 @@ func flow(g *amd64.Graph, deferReturn uint64, callee func(addr uint64) string) (
 	}
 	c.prune()
 	return c, nil
+}
+
+// straight takes away the jump behind the call of runtime.deferproc at i. Up to Go
+// 1.24 it is how a recovered panic comes back: deferproc seems to return once more,
+// with 1 (TESTL AX, AX; JNE: BlockDefer in cmd/compile/internal/amd64/ssa.go). What it
+// leads to is reached by nothing else.
+func straight(g *amd64.Graph, insts []inst, i int32) {
+	if int(i)+2 >= len(insts) {
+		return
+	}
+	test, jump := &g.Insts[i+1], &g.Insts[i+2]
+	if test.Map != amd64.MapOne || test.Opcode != 0x85 || test.ModRM != 0xc0 || jump.Kind != amd64.Jcc {
+		return
+	}
+	if to, ok := g.Index(jump.Target); ok && amd64.Cond(jump.Opcode&15) == amd64.CondNE {
+		insts[i+2].Succ = slices.DeleteFunc(insts[i+2].Succ, func(s int32) bool { return int(s) == to })
+	}
 }
 
 // mark marks all instructions of the block of instruction i.

@@ -33,6 +33,7 @@ const (
 	RoleRecover      // likewise, where a function returns after it has recovered from a panic
 	RoleUnwind       // calls deeper than the frame of the caller are gone: the entry of runtime.deferreturn
 	RoleGoexit       // all calls of the goroutine are gone: the entry of runtime.Goexit
+	RoleResume       // the call at hand has recovered from a panic, and goes on to a RoleStop that others come to, too
 )
 
 // Ends tells whether a site of this role ends what a RoleStart began.

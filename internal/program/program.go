@@ -58,6 +58,7 @@ type Site struct {
 	Role    Role   // of an aggregate or a trace
 	Window  uint64 // where the bytes that give way may begin, before PC; 0: at PC
 	Inlined bool   // RoleStart, RoleStop: of a copy inside another function's frame
+	Resumed bool   // RoleStop: a RoleResume of the function leads here
 	Value   *Node  // of an aggregate: the number; nil: none, or a time
 	Key     *Key   // of an aggregate by key; at a RoleStart where there are pairs
 }

@@ -398,6 +398,53 @@ func recovering(n int) *truth {
 	return t
 }
 
+// savedTwice recovers, panics again in a deferred call, and recovers from that; the
+// calls after the recovery are timed as well.
+//
+//go:noinline
+func savedTwice(n int) (out int) {
+	defer func() {
+		if recover() != nil {
+			out = -1
+		}
+	}()
+	defer func() {
+		if recover() != nil {
+			panic("again")
+		}
+	}()
+	defer func() {
+		if n > 1 {
+			savedTwice(n - 2)
+		}
+	}()
+	for range n % 2 { // of its own frame in a loop: not open-coded in any build
+		defer func() {}()
+	}
+	if n%2 == 1 {
+		panic("at first")
+	}
+	return n
+}
+
+func twice(n int) *truth {
+	t := &truth{}
+	for i := range n {
+		savedTwice(i % 6)
+		for k := i % 6; ; k -= 2 {
+			if k%2 == 1 {
+				t.Recovered++
+			} else {
+				t.Returned++
+			}
+			if k <= 1 {
+				break
+			}
+		}
+	}
+	return t
+}
+
 // many lets so many goroutines be in one function at once.
 func many(n int) *truth {
 	var in, gone sync.WaitGroup
@@ -528,7 +575,7 @@ func nevers(n int) *truth {
 }
 
 func main() {
-	scenarios := map[string]func(int) *truth{"numbers": numbers, "keys": keys, "times": times, "recovering": recovering,
+	scenarios := map[string]func(int) *truth{"numbers": numbers, "keys": keys, "times": times, "recovering": recovering, "twice": twice,
 		"many": many, "left": left, "died": died, "inlines": inlines, "ways": ways, "results": results, "fast": fast, "nevers": nevers,
 		"jobs": jobs, "lostJobs": lostJobs, "crowd": crowd, "nests": nests, "profiled": profiled}
 	fmt.Println("ready")
