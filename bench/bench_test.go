@@ -218,7 +218,7 @@ func TestTheBusyServerAnswers(t *testing.T) {
 func TestFunctionsOfATableAreCounted(t *testing.T) {
 	const out = "15:04:05  busy/store\n  function  calls/s\n  store.hash0  1  2\n\n" +
 		"15:04:07  busy/store\n  function          calls/s  calls    total\n  store.Serve ~       1,376  2,548   3.50 s\n" +
-		"  store.hash1 ~    left out  1,324   11.3 s\n  store.line0         1,377  2,548   3.18 s\n~ only some\n"
+		"  store.hash1 ×       9,310  1,324   11.3 s\n  store.line0         1,377  2,548   3.18 s\n~ 1 sampled\n"
 	if timed, sampled, leftOut := counted(out); timed != 2 || sampled != 1 || leftOut != 1 {
 		t.Error(timed, sampled, leftOut)
 	}

@@ -167,19 +167,19 @@ func (b *bench) runTop(l *loaded) (ready moment, table string, spent float64, er
 	return ready, out.String(), (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds(), nil
 }
 
-// rowOfTop is a function in a table of top, its mark and its calls a second.
-var rowOfTop = regexp.MustCompile(`(?m)^ +store\.\S+( ~)? +(left out)?`)
+// rowOfTop is a function in a table of top, and its mark.
+var rowOfTop = regexp.MustCompile(`(?m)^ +store\.\S+( [~×])? `)
 
 // counted is how many functions the last table of an output has timed, how many of
 // these only now and then, and how many it left out.
 func counted(out string) (timed, sampled, leftOut int) {
 	out = out[max(0, strings.LastIndex(out, "  "+topPattern+"\n")):]
 	for _, row := range rowOfTop.FindAllStringSubmatch(out, -1) {
-		switch {
-		case row[2] != "":
+		switch row[1] {
+		case " ×":
 			leftOut++
 			continue
-		case row[1] != "":
+		case " ~":
 			sampled++
 		}
 		timed++

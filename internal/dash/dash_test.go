@@ -153,23 +153,37 @@ func TestPauseLosesNothing(t *testing.T) {
 	}
 }
 
+// What was left out stands where it stood while it was timed.
 func TestTableOfFunctions(t *testing.T) {
 	var out bytes.Buffer
 	s := NewStill(Options{Title: "top shop", Top: "total"}, &out, 90, 20)
-	_ = s.Event(&probe.Ready{PID: 7, Probes: []probe.Report{{Probe: "a", Sites: 1}, {Probe: "b", Sites: 1}, {Probe: "c"}}})
-	for i, name := range []string{"a", "b"} {
-		_ = s.Event(&probe.Measured{Kind: probe.Time, Probe: name, Location: "shop." + name, Time: noon, Dist: probe.Distribution{
-			Count: 10, SumFloat: float64(1000 * (i + 1)), Min: integer(1), Max: integer(2000), Buckets: []probe.Bucket{{From: 90, To: 100, Count: 10}}}})
+	_ = s.Event(&probe.Ready{PID: 7, Time: noon, Probes: []probe.Report{{Probe: "a", Sites: 1}, {Probe: "b", Sites: 1}, {Probe: "c"}, {Probe: "d", Sites: 1}}})
+	measured := func(name string, after time.Duration, total float64, untimed uint64) {
+		_ = s.Event(&probe.Measured{Kind: probe.Time, Probe: name, Location: "shop." + name, Time: noon.Add(after), Dist: probe.Distribution{
+			Count: 10, SumFloat: total, Min: integer(1), Max: integer(2000), Buckets: []probe.Bucket{{From: 90, To: 100, Count: 10}}},
+			Calls: &probe.Calls{Untimed: untimed}})
 	}
+	measured("a", 100*time.Millisecond, 1000, 0)
 	_ = s.Event(&probe.End{Probe: "a", Reason: probe.EndBudget})
+	measured("b", 10*time.Second, 2000, 0)
+	measured("d", 10*time.Second, 1500, 30)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	text := out.String()
-	if a, b := strings.Index(text, "shop.a "), strings.Index(text, "shop.b "); b < 0 || a < b {
-		t.Errorf("not sorted by total:\n%s", text)
+	last := 0
+	for _, row := range []string{
+		"shop.a ×      100  10.0 µs     10  1.00 µs  100 ns",
+		"shop.d ~        4   600 ns     40  6.00 µs  150 ns",
+		"shop.b          1   200 ns     10  2.00 µs  200 ns",
+	} {
+		if i := strings.Index(text, row); i < last {
+			t.Errorf("%q is not there, or not in its place:\n%s", row, text)
+		} else {
+			last = i
+		}
 	}
-	for _, want := range []string{"2 functions timed", "1 take no timer", "left out"} {
+	for _, want := range []string{"3 functions timed", "1 take no timer", "~ 1 sampled", "× 1 left out"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q:\n%s", want, text)
 		}

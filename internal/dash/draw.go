@@ -184,7 +184,7 @@ func compareRows(a, b probe.Row, by string) int {
 // functions is the table of a top.
 func (p *page) functions(room int) []string {
 	out := []string{p.table.Said()}
-	if said := p.table.LeftOut(); said != "" {
+	if said := p.table.Marks(); said != "" {
 		for _, l := range strings.Split(said, "\n") {
 			out = append(out, p.opt.Paint.Warn(l))
 		}

@@ -383,7 +383,7 @@ func (s *Session) abandon(l *live, why error) {
 
 // ready says what became of each probe.
 func (s *Session) ready(l *live) *probe.Ready {
-	r := &probe.Ready{PID: s.proc.PID, Pause: s.proc.LongestPause(), Clock: s.timing.name}
+	r := &probe.Ready{PID: s.proc.PID, Time: time.Now(), Pause: s.proc.LongestPause(), Clock: s.timing.name}
 	if s.timing.vdso != 0 {
 		r.ClockNote = s.timing.note()
 	}

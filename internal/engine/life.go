@@ -92,6 +92,7 @@ type machine struct {
 	budget float64 // share of one core for all probes together; 0: no limit
 	lives  []*life
 	window time.Time // start of the budget's window
+	warm   bool      // the first window of a crowd is over
 	fits   bool      // a window was within the budget
 }
 
@@ -237,8 +238,9 @@ func (m *machine) spend(now time.Time, totals []Totals) []effect {
 	if m.budget <= 0 {
 		return nil
 	}
+	m.fits = m.fits || sum <= m.budget && !m.cold()
+	m.warm = true
 	if sum <= m.budget {
-		m.fits = true
 		return m.lift(now)
 	}
 	if i := dearest(shares, func(i int) bool { return m.canThrottle(i) }); i >= 0 {
@@ -313,7 +315,11 @@ func (m *machine) shares(elapsed time.Duration, totals []Totals) ([]float64, flo
 		t, past := totals[i], l.past
 		l.past = t
 		passes := float64(t.passes() - past.passes())
-		took := t.since(past, usual[l.spec.Kind])*passes + trapCost*float64(t.Traps-past.Traps)
+		mean := t.since(past, usual[l.spec.Kind])
+		if m.cold() && l.spec.Kind.Aggregates() {
+			mean = warmPass
+		}
+		took := mean*passes + trapCost*float64(t.Traps-past.Traps)
 		if passes > 0 {
 			l.mean = took / passes
 		}
@@ -350,6 +356,14 @@ func (m *machine) usual(totals []Totals) map[probe.Kind]float64 {
 	}
 	return usual
 }
+
+// warmPass is about what a pass that adds up takes in nanoseconds when its code and
+// pages are there. A crowd's first passes pay for the pages, microseconds each and once
+// only: what was sampled of them says nothing of the rest.
+const warmPass = 20
+
+// cold tells whether the crowd's first window is not over.
+func (m *machine) cold() bool { return !m.warm && len(m.lives) >= crowd }
 
 // few samples say little: one of a pass whose code was in no cache yet, or that an
 // interrupt came into, would cost a probe its place. So many of the usual ones of its

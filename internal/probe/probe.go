@@ -112,6 +112,7 @@ type Event interface{ event() }
 // Ready comes once, when every site counts and has its jump, or after 2 s.
 type Ready struct {
 	PID    int
+	Time   time.Time // when all of them were in
 	Probes []Report
 	Pause  time.Duration // the longest time that one thread was held
 

@@ -84,7 +84,7 @@ func (t *Top) write(at time.Time) error {
 	}
 	text := t.paint.Dim(at.In(t.opt.Zone).Format("15:04:05")) + "  " + t.paint.Bold(Escape(t.opt.Pattern)) + "\n" +
 		strings.Join(t.table.Lines(t.opt.By, t.opt.Rows, t.paint), "\n") + "\n"
-	if said := t.table.LeftOut(); said != "" {
+	if said := t.table.Marks(); said != "" {
 		text += t.paint.Warn(said) + "\n"
 	}
 	_, err := io.WriteString(t.w, text+"\n")
@@ -96,7 +96,6 @@ type Functions struct {
 	rows    map[string]*FunctionRow
 	ready   *probe.Ready
 	refused int
-	out     []string // functions whose timers would have cost too much
 	ended   int
 }
 
@@ -107,14 +106,15 @@ func NewFunctions() *Functions { return &Functions{rows: map[string]*FunctionRow
 type FunctionRow struct {
 	Name    string
 	Calls   uint64
-	Rate    float64 // calls a second, lately
+	Rate    float64 // calls a second: lately; of what was left out, until then
+	Busy    float64 // nanoseconds a second, as long as it was timed
 	Total   float64 // nanoseconds
 	Mean    float64
 	P99     float64
-	LeftOut bool
+	LeftOut bool // its timer is out again: it would have cost too much
 	Sampled bool // only some of the calls were timed
 
-	began time.Time
+	timed float64 // seconds
 	last  time.Time
 }
 
@@ -132,10 +132,10 @@ func (f *Functions) Event(e probe.Event) {
 		f.measured(e)
 	case *probe.End:
 		f.ended++
-		if e.Reason == probe.EndBudget {
-			f.out = append(f.out, e.Probe)
-			if r := f.rows[e.Probe]; r != nil {
-				r.LeftOut = true
+		if r := f.rows[e.Probe]; r != nil && e.Reason == probe.EndBudget {
+			r.LeftOut = true
+			if r.timed > 0 {
+				r.Rate = float64(r.Calls) / r.timed
 			}
 		}
 	}
@@ -144,7 +144,7 @@ func (f *Functions) Event(e probe.Event) {
 func (f *Functions) measured(e *probe.Measured) {
 	r := f.rows[e.Probe]
 	if r == nil {
-		r = &FunctionRow{Name: e.Location, began: e.Time, last: e.Time}
+		r = &FunctionRow{Name: e.Location, last: e.Time}
 		f.rows[e.Probe] = r
 	}
 	calls := e.Dist.Count
@@ -153,11 +153,17 @@ func (f *Functions) measured(e *probe.Measured) {
 		calls += e.Calls.Untimed
 		r.Sampled, r.Total = true, r.Mean*float64(calls)
 	}
+	if f.ready != nil {
+		r.timed = e.Time.Sub(f.ready.Time).Seconds()
+	}
+	if r.timed > 0 {
+		r.Busy = r.Total / r.timed
+	}
 	if d := e.Time.Sub(r.last).Seconds(); d > 0.5 {
 		r.Rate = float64(calls-min(calls, r.Calls)) / d
 		r.last = e.Time
-	} else if r.Calls == 0 {
-		r.Rate = float64(calls) // the first second
+	} else if r.Calls == 0 && r.timed > 0 {
+		r.Rate = float64(calls) / r.timed
 	}
 	r.Calls = calls
 }
@@ -187,7 +193,7 @@ func (f *Functions) Sorted(by string) []*FunctionRow {
 		case topP99:
 			return r.P99
 		}
-		return r.Total
+		return r.Busy
 	}
 	slices.SortFunc(out, func(a, b *FunctionRow) int {
 		switch x, y := key(a), key(b); {
@@ -209,7 +215,7 @@ func (f *Functions) Lines(by string, most int, paint Paint) []string {
 		more = len(rows) - most
 		rows = rows[:most]
 	}
-	cells := [][]string{{"function", "calls/s", "calls", "total", "mean", "p99"}}
+	cells := [][]string{{"function", "calls/s", "time/s", "calls", "total", "mean", "p99"}}
 	for _, r := range rows {
 		cells = append(cells, r.cells())
 	}
@@ -222,15 +228,14 @@ func (f *Functions) Lines(by string, most int, paint Paint) []string {
 
 // cells is a row as text.
 func (r *FunctionRow) cells() []string {
-	rate := Number(uint64(r.Rate + 0.5))
-	if r.LeftOut {
-		rate = "left out"
-	}
 	name := Escape(ShortFunction(r.Name))
-	if r.Sampled {
+	switch {
+	case r.LeftOut:
+		name += " ×"
+	case r.Sampled:
 		name += " ~"
 	}
-	return []string{name, rate, Number(r.Calls), duration(r.Total), duration(r.Mean), duration(r.P99)}
+	return []string{name, Number(uint64(r.Rate + 0.5)), duration(r.Busy), Number(r.Calls), duration(r.Total), duration(r.Mean), duration(r.P99)}
 }
 
 // Said says how many functions are timed.
@@ -245,31 +250,23 @@ func (f *Functions) Said() string {
 	return s
 }
 
-// LeftOut says which functions are not timed any more, and that others are only
-// now and then.
-func (f *Functions) LeftOut() string {
-	said := ""
-	sampled := 0
+// Marks says what the marks of the rows mean; "" where there are none.
+func (f *Functions) Marks() string {
+	sampled, out := 0, 0
 	for _, r := range f.rows {
-		if r.Sampled {
+		switch {
+		case r.LeftOut:
+			out++
+		case r.Sampled:
 			sampled++
 		}
 	}
+	var said []string
 	if sampled > 0 {
-		said = fmt.Sprintf("~ only some of the calls of %s are timed, within the budget; the calls are all counted", plural(sampled, "function"))
+		said = append(said, fmt.Sprintf("~ %d sampled to keep the budget; all their calls are counted", sampled))
 	}
-	if len(f.out) == 0 {
-		return said
+	if out > 0 {
+		said = append(said, fmt.Sprintf("× %d left out to keep the budget (--budget 5%% allows more); figures until then", out))
 	}
-	if said != "" {
-		said += "\n"
-	}
-	names := make([]string, len(f.out))
-	for i, n := range f.out {
-		names[i] = Escape(ShortFunction(n))
-	}
-	if n := len(names); n > 5 {
-		names = append(names[:5], fmt.Sprintf("%d more", n-5))
-	}
-	return said + "left out, as their timers would cost more than the budget: " + strings.Join(names, ", ") + " (--budget 5% allows more)"
+	return strings.Join(said, "\n")
 }
