@@ -34,13 +34,13 @@ type shown interface {
 
 // page is the page of the terminal, where there is one and nobody asked for lines;
 // else nil.
-func (a *App) page(f *screenFlags, s *sessionFlags, title, top string, after sink.Sink, stop *interruption) (shown, error) {
-	opt := dash.Options{Title: title, Paint: a.paint(a.Stdout), Top: top, After: after, Stop: func() {
+func (a *App) page(f *screenFlags, s *sessionFlags, opt dash.Options, stop *interruption) (shown, error) {
+	opt.Paint, opt.Stop = a.paint(a.Stdout), func() {
 		select {
 		case stop.signals <- os.Interrupt:
 		default: // it ends already
 		}
-	}}
+	}
 	if f.still != "" {
 		var width, height int
 		if _, err := fmt.Sscanf(f.still, "%dx%d", &width, &height); err != nil || width < 20 || height < 8 {
@@ -63,7 +63,7 @@ func (a *App) watch(ctx context.Context, name string, specs []probe.Spec, s *ses
 		return err
 	}
 	out := a.sink(s, len(specs) > 1)
-	live, err := a.page(f, s, string(specs[0].Kind)+" "+p.Name, "", out, stop)
+	live, err := a.page(f, s, dash.Options{Title: string(specs[0].Kind) + " " + p.Name, After: out}, stop)
 	if err != nil {
 		return err
 	}

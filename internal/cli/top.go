@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sidelight-dev/sidelight/internal/dash"
 	"github.com/sidelight-dev/sidelight/internal/probe"
 	"github.com/sidelight-dev/sidelight/internal/sink"
 )
@@ -103,7 +104,7 @@ func (a *App) top(cmd *cobra.Command, target, pattern string, s *sessionFlags, f
 	if s.output != outputJSON {
 		out = sink.NewTop(a.Stdout, sink.TopOptions{TextOptions: a.textOptions(false), Every: f.every, By: f.by, Rows: f.rows, Pattern: pattern})
 	}
-	live, err := a.page(&f.screen, s, "top "+pattern, f.by, out, stop)
+	live, err := a.page(&f.screen, s, dash.Options{Title: "top " + pattern, Top: f.by, After: out}, stop)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sidelight-dev/sidelight/internal/dash"
 	"github.com/sidelight-dev/sidelight/internal/probe"
 	"github.com/sidelight-dev/sidelight/internal/sink"
 )
@@ -30,8 +31,9 @@ OTEL_EXPORTER_OTLP_HEADERS), or into a FILE, a request a line. OTEL_SERVICE_NAME
 and OTEL_RESOURCE_ATTRIBUTES say more of the resource, whose service.name is
 else the program's name.
 
-Spans come as they end. --tree waits for the root of each trace and draws it;
---pprof FILE adds all of them up, for go tool pprof.`
+On a terminal, a live page adds the calls up by function and shows the last tree of
+them. In a pipe, or with --plain, spans come as they end. --tree waits for the root of
+each trace and draws it; --pprof FILE adds all of them up, for go tool pprof.`
 
 const traceExample = `  sidelight trace shop 'shop.(*Shop).Place' 'shop.(*Shop).take' --tree
   sidelight trace shop main.handle main.load --attr user=req.User.ID --for 10s --output json
@@ -44,6 +46,8 @@ type traceFlags struct {
 	tree  bool
 	pprof string
 	otlp  string
+
+	screen screenFlags
 }
 
 func (a *App) traceCmd() *cobra.Command {
@@ -76,6 +80,7 @@ func (a *App) traceCmd() *cobra.Command {
 	cmd.Flags().StringVar(&f.pprof, "pprof", "", "write a profile of all calls to this `FILE` at the end")
 	_ = cmd.MarkFlagFilename("pprof", "pb.gz")
 	cmd.Flags().StringVar(&f.otlp, "otlp", "", "send all spans to this collector, or into this file, as OTLP/JSON: `URL|FILE`")
+	f.screen.add(cmd)
 	s.add(cmd)
 	return cmd
 }
@@ -111,6 +116,11 @@ func (a *App) traced(cmd *cobra.Command, name string, specs []probe.Spec, s *ses
 	out := &spread{Sink: a.sink(s, false)}
 	if f.tree {
 		out.Sink = sink.NewTrees(a.Stdout, a.textOptions(false))
+		f.screen.plain = true
+	}
+	leave, err := a.callsPage(p.Name, s, f, out, stop)
+	if err != nil {
+		return err
 	}
 	// What is done with the spans at the end, last begun first.
 	var ends []func() error
@@ -129,10 +139,30 @@ func (a *App) traced(cmd *cobra.Command, name string, specs []probe.Spec, s *ses
 		ends = append(ends, end)
 	}
 	err = a.session(cmd.Context(), p, specs, s, out, stop)
+	err = errors.Join(leave(), err)
 	for _, end := range ends {
 		err = errors.Join(err, end())
 	}
 	return err
+}
+
+// callsPage shows the calls on a page where there is a terminal. What leave leaves on
+// the plain terminal is the table of the functions.
+func (a *App) callsPage(name string, s *sessionFlags, f *traceFlags, out *spread, stop *interruption) (leave func() error, err error) {
+	calls := sink.NewCalls()
+	live, err := a.page(&f.screen, s, dash.Options{Title: "trace " + name, Calls: calls, After: out.Sink}, stop)
+	if err != nil || live == nil {
+		return func() error { return nil }, err
+	}
+	out.Sink = live
+	return func() error {
+		err := live.Close()
+		if f.screen.still == "" && calls.Len() > 0 {
+			_, wrong := fmt.Fprintln(a.Stdout, strings.Join(calls.Lines(sink.TopTotal, 0, a.paint(a.Stdout)), "\n"))
+			err = errors.Join(err, wrong)
+		}
+		return err
+	}, nil
 }
 
 // spread passes events on, and the spans among them to others.

@@ -134,6 +134,60 @@ func TestPageShowsTheLastSnapshot(t *testing.T) {
 	}
 }
 
+// called is a call at second i that took so long; of a root, the call within it comes first.
+func called(i int, root bool, took time.Duration) *probe.Span {
+	s := &probe.Span{Probe: "p1", ID: "in", Parent: "root", Root: "root", Goroutine: 7, Function: "shop.take\x1b[2J",
+		Start: noon.Add(time.Duration(i) * time.Second), Duration: took, Outcome: probe.Returned, Depth: 1}
+	if root {
+		s.ID, s.Parent, s.Function, s.Depth = "root", "", "shop.place", 0
+	}
+	return s
+}
+
+// A trace's calls are added up by function, and the last tree stands below.
+func TestPageOfATrace(t *testing.T) {
+	p := newPage(Options{Title: "trace shop", Calls: sink.NewCalls()})
+	for i := range 6 {
+		for k := range 50 {
+			in := called(i, false, time.Duration(100+k)*time.Microsecond)
+			if k == 0 {
+				in.Outcome = probe.Panicked
+			}
+			p.event(in)
+			p.event(called(i, true, time.Duration(1+k)*time.Millisecond))
+		}
+	}
+	for _, size := range [][2]int{{20, 8}, {40, 12}, {90, 24}} {
+		p.Update(tea.WindowSizeMsg{Width: size[0], Height: size[1]})
+		page := p.draw()
+		for _, l := range strings.Split(page, "\n") {
+			if lipgloss.Width(l) > size[0] {
+				t.Errorf("a line of %d columns in %d: %q", lipgloss.Width(l), size[0], l)
+			}
+		}
+		if n := strings.Count(page, "\n") + 1; n > size[1] {
+			t.Errorf("%d lines in %d", n, size[1])
+		}
+		if strings.Contains(page, "\x1b[2J") {
+			t.Error("the target controls the terminal")
+		}
+	}
+	page := ansi.Strip(p.draw())
+	for _, want := range []string{"600 calls   ", "█", "shop.place", "300", "25.5 ms", "49.8 ms", "└─ shop.take", "sort: t total c calls m mean 9 p99"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q on the page:\n%s", want, page)
+		}
+	}
+	p.key("p")
+	p.Update(spans{called(7, true, time.Second)})
+	if strings.Contains(p.draw(), "601 calls") {
+		t.Error("the page moves while it is held still")
+	}
+	if p.key("p"); !strings.Contains(p.draw(), "601 calls") {
+		t.Errorf("what came meanwhile is lost:\n%s", p.draw())
+	}
+}
+
 func TestPauseLosesNothing(t *testing.T) {
 	p := fed()
 	p.key("p")

@@ -25,8 +25,8 @@ func (p *page) draw() string {
 		body = p.functions(room)
 	case p.current() != nil:
 		body = p.aggregate(p.current(), room)
-	case len(p.spans) > 0:
-		body = p.spans[max(0, len(p.spans)-room):]
+	case p.forest != nil && p.opt.Calls.Len() > 0:
+		body = p.calls(room)
 	default:
 		body = []string{p.opt.Paint.Dim("nothing yet")}
 	}
@@ -53,7 +53,7 @@ q, esc        take the probes out and end; the last numbers stay on the terminal
 p, space      hold the page still; the probes go on, and nothing is lost
 tab           the next probe
 b             rows instead of the histogram, and back (with --by)
-c k t m 9     sort rows: count, key, total, mean, 99th percentile
+c k t m 9     sort rows: count or calls, key, total, mean, 99th percentile
 ?             back`
 
 // head is what is observed, and since when.
@@ -179,6 +179,23 @@ func compareRows(a, b probe.Row, by string) int {
 		}
 	}
 	return cmp.Compare(b.Count, a.Count)
+}
+
+// calls is the functions of a trace, and the last tree of calls.
+func (p *page) calls(room int) []string {
+	paint, c := p.opt.Paint, p.opt.Calls
+	rates, rate := c.Rates(), 0.0
+	if n := len(rates); n > 0 {
+		rate = rates[n-1]
+	}
+	out := []string{fmt.Sprintf("%s calls   %s/s  %s", sink.Number(c.Len()), sink.Number(uint64(rate+0.5)), paint.Place(spark(rates, max(10, p.width-30)))), ""}
+	var tree []string
+	if p.tree != nil {
+		tree = append([]string{""}, p.tree.Lines(paint)...)
+	}
+	most := max(1, room-len(out)-min(len(tree), room/2)-2)
+	out = append(out, c.Lines(p.by, most, paint)...)
+	return append(out, tree...)
 }
 
 // functions is the table of a top.

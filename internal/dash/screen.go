@@ -11,6 +11,8 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -23,6 +25,7 @@ type Options struct {
 	Title string // the command, as the window is called
 	Paint sink.Paint
 	Top   string      // of a table of functions: the column that it is sorted by; "" for aggregates and spans
+	Calls *sink.Calls // of a trace: what it adds its calls up in; else nil
 	After sink.Sink   // takes what is said at the end, on the plain terminal
 	Stop  func()      // ends the session
 	Still func() bool // not nil: no terminal; the page is drawn once, at the end
@@ -36,7 +39,16 @@ type Screen struct {
 	gone    chan struct{}
 	last    []probe.Event // for the plain terminal
 	moments int           // of these
+
+	mu    sync.Mutex
+	spans spans // that the page has not seen yet
 }
+
+// spans go to a page together: there may be many thousand a second.
+type spans []*probe.Span
+
+// spanEvery is how often they do.
+const spanEvery = 100 * time.Millisecond
 
 // mostMoments are shown again on the plain terminal; a person keeps more by --save.
 const mostMoments = 20
@@ -50,7 +62,33 @@ func New(opt Options) *Screen {
 		_, _ = s.program.Run() // it ends by a key, or by Close
 		opt.Stop()
 	}()
+	if opt.Calls != nil {
+		go s.bring()
+	}
 	return s
+}
+
+// bring takes spans to the page until it is gone, and wakes it where there are none:
+// time goes on.
+func (s *Screen) bring() {
+	tick := time.NewTicker(spanEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.gone:
+			return
+		case <-tick.C:
+			s.program.Send(s.take())
+		}
+	}
+}
+
+func (s *Screen) take() spans {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := s.spans
+	s.spans = nil
+	return out
 }
 
 // NewStill draws a page of a size once, when it is closed: for pictures.
@@ -81,6 +119,11 @@ func (s *Still) Close() error {
 // Event takes one event. What is said at the end waits for the plain terminal.
 func (s *Screen) Event(e probe.Event) error {
 	switch x := e.(type) {
+	case *probe.Span:
+		s.mu.Lock()
+		s.spans = append(s.spans, x)
+		s.mu.Unlock()
+		return nil
 	case *probe.Ready, *probe.End:
 		s.last = append(s.last, e)
 	case *probe.Measured:
@@ -109,6 +152,10 @@ func (s *Screen) Event(e probe.Event) error {
 func (s *Screen) Close() error {
 	s.program.Quit()
 	<-s.gone
+	s.page.release()
+	for _, x := range s.take() {
+		s.page.event(x)
+	}
 	for _, e := range s.last {
 		if err := s.opt.After.Event(e); err != nil {
 			return err
@@ -130,15 +177,19 @@ type page struct {
 	rows   bool      // its rows, not its histogram
 	by     string    // what rows are sorted by
 
-	table *sink.Functions // of a top
-	spans []string        // the last spans
-	ended int
+	table  *sink.Functions // of a top
+	forest *sink.Forest    // of a trace,
+	tree   *sink.Tree      // and the last call that none of the others made, with those in it
+	ended  int
 }
 
 func newPage(opt Options) *page {
 	p := &page{opt: opt, by: opt.Top, width: 80, height: 24}
 	if opt.Top != "" {
 		p.table = sink.NewFunctions()
+	}
+	if opt.Calls != nil {
+		p.forest, p.by = sink.NewForest(), sink.TopTotal
 	}
 	return p
 }
@@ -161,14 +212,35 @@ func (p *page) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		p.width, p.height = msg.Width, msg.Height
 	case tea.KeyPressMsg:
 		return p, p.key(msg.String())
-	case probe.Event:
-		if p.paused {
-			p.pending = append(p.pending, msg)
-		} else {
-			p.event(msg)
+	case spans:
+		for _, s := range msg {
+			p.take(s)
 		}
+		if !p.paused {
+			p.opt.Calls.Now(time.Now())
+		}
+	case probe.Event:
+		p.take(msg)
 	}
 	return p, nil
+}
+
+// take takes an event in, now or when the page is not held still any more.
+func (p *page) take(e probe.Event) {
+	if p.paused {
+		p.pending = append(p.pending, e)
+	} else {
+		p.event(e)
+	}
+}
+
+// release lets the page go on.
+func (p *page) release() {
+	p.paused = false
+	for _, e := range p.pending {
+		p.event(e)
+	}
+	p.pending = nil
 }
 
 // key does what a key stands for.
@@ -179,11 +251,11 @@ func (p *page) key(key string) tea.Cmd {
 	case "?":
 		p.help = !p.help
 	case "p", "space":
-		p.paused = !p.paused
-		for _, e := range p.pending {
-			p.event(e)
+		if p.paused {
+			p.release()
+		} else {
+			p.paused = true
 		}
-		p.pending = nil
 	case "tab", "n":
 		p.at = (p.at + 1) % max(1, len(p.series))
 	case "shift+tab", "N":
@@ -223,17 +295,17 @@ func (p *page) event(e probe.Event) {
 	case *probe.Moment:
 		p.seriesOf(e.Probe).moment = e
 	case *probe.Span:
-		p.spans = append(p.spans, sink.SpanLine(e, p.opt.Paint))
-		if n := len(p.spans) - mostSpans; n > 0 {
-			p.spans = p.spans[n:]
+		if p.forest == nil {
+			return
+		}
+		p.opt.Calls.Add(e)
+		if t := p.forest.Add(e); t != nil {
+			p.tree = t
 		}
 	case *probe.End:
 		p.ended++
 	}
 }
-
-// mostSpans are kept for a page.
-const mostSpans = 500
 
 func (p *page) seriesOf(id string) *series {
 	for _, s := range p.series {
@@ -263,7 +335,7 @@ func (p *page) keys() string {
 	}
 	sort, short := "", ""
 	switch s := p.current(); {
-	case p.table != nil:
+	case p.table != nil, p.forest != nil:
 		sort, short = "sort: t total c calls m mean 9 p99", "sort: t c m 9"
 	case s == nil || s.by() == nil:
 	case s.last == nil: // a count

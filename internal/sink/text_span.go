@@ -27,12 +27,6 @@ func (t *Text) noteUnjoined(e *probe.Span) {
 	t.unjoined[e.Probe][e.Unjoined]++
 }
 
-// SpanLine is a span as a line of a page.
-func SpanLine(e *probe.Span, paint Paint) string {
-	t := &Text{paint: paint}
-	return t.paint.Dim(fmt.Sprintf("%s  g%-6d ", e.Start.Local().Format("15:04:05.000"), e.Goroutine)) + t.spanText(e)
-}
-
 // spanText is a span without its time and goroutine.
 func (t *Text) spanText(e *probe.Span) string {
 	parts := []string{strings.Repeat("  ", e.Depth) + t.paint.Place(Escape(ShortFunction(e.Function))), t.paint.Bold(tookText(e))}
