@@ -92,6 +92,7 @@ type watch struct {
 	looks   uint64   // at the sums
 	held    [][]byte // records of traces that wait for older ones
 	tracing *tracing
+	missed  [2][]uint64 // records that probes had lost at the last looks at traces, the older first
 }
 
 // hits passes on what the rings hold.

@@ -32,7 +32,7 @@ type begun struct {
 	span    *probe.Span
 	probe   int
 	depth   uint64
-	lost    uint64        // records that the probe had lost by then
+	lost    uint64        // records that the probe had certainly lost by then
 	under   *probe.Joined // the application's span that it runs under, as far as is known
 	resumed bool          // it has recovered from a panic, and will return
 	exiting bool          // runtime.Goexit was called: it will not return
@@ -43,8 +43,12 @@ type spanRecord struct {
 	hit  *probe.Hit
 	role program.Role
 	i    int
-	lost uint64
+	lost losses
 }
+
+// losses are the records that the probes had lost, each: certainly when a record was
+// written, and at most.
+type losses struct{ before, by []uint64 }
 
 // maxOpen bounds the calls that are remembered.
 const maxOpen = 1 << 17
@@ -137,7 +141,7 @@ func (t *tracing) begin(goid, depth uint64, m spanRecord) {
 		}
 	}
 	stack := t.open[goid]
-	b := &begun{span: s, probe: m.i, depth: depth, lost: m.lost}
+	b := &begun{span: s, probe: m.i, depth: depth, lost: m.lost.before[m.i]}
 	b.place(stack, carried(h.Values, s))
 	if parent := h.Values[compile.TraceParent].Value.Uint; len(stack) == 0 && parent != 0 {
 		s.Creator = &probe.Creator{Goroutine: parent, Function: t.creator(h.Values[compile.TraceCreator].Value.Uint)}
@@ -212,7 +216,7 @@ func (t *tracing) gone(goid uint64, m spanRecord, is func(*begun) bool) {
 		switch {
 		case b.exiting:
 			b.span.Outcome = probe.Goexited
-		case b.probe == m.i && b.lost != m.lost:
+		case b.lost != m.lost.by[b.probe]:
 			b.span.Outcome = probe.Lost
 		default:
 			b.span.Outcome = probe.Panicked
@@ -273,7 +277,7 @@ func (w *watch) spans(before uint64) {
 	}
 	slices.SortStableFunc(w.held, func(a, b []byte) int { return cmp.Compare(counterOf(a), counterOf(b)) })
 	n := 0
-	totals := w.l.reader.totals()
+	lost := w.losses()
 	for n < len(w.held) && counterOf(w.held[n]) < before {
 		rec := w.held[n]
 		n++
@@ -284,9 +288,25 @@ func (w *watch) spans(before uint64) {
 			continue
 		}
 		site := int(binary.LittleEndian.Uint16(rec[ring.RecordSite:]))
-		w.tracing.record(spanRecord{hit: hit, role: w.l.plan.probes[i].program.Sites[site].Role, i: i, lost: totals[i].Dropped + totals[i].Suppressed})
+		w.tracing.record(spanRecord{hit: hit, role: w.l.plan.probes[i].program.Sites[site].Role, i: i, lost: lost})
 	}
 	w.held = append(w.held[:0], w.held[n:]...)
+}
+
+// losses are those of the records at hand. They are younger than the look before the
+// last one, and what had been lost by that look was so before them.
+func (w *watch) losses() losses {
+	totals := w.l.reader.totals()
+	now := make([]uint64, len(totals))
+	for i, t := range totals {
+		now[i] = t.Dropped + t.Suppressed
+	}
+	out := losses{before: w.missed[0], by: now}
+	if out.before == nil {
+		out.before = make([]uint64, len(now))
+	}
+	w.missed[0], w.missed[1] = w.missed[1], now
+	return out
 }
 
 // newTracing makes spans of the records of a session.

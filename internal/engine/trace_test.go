@@ -42,11 +42,35 @@ func TestSpansEndWithTheLimit(t *testing.T) {
 		for i, e := range c.calls {
 			h := &probe.Hit{Goroutine: uint64(e.goid), Time: time.Unix(int64(i), 0), Values: make([]probe.NamedValue, compile.TraceAttrs+1)}
 			h.Values[len(h.Values)-1].Value.Shape = probe.Nil
-			tr.record(spanRecord{hit: h, role: e.role, i: e.probe})
+			tr.record(spanRecord{hit: h, role: e.role, i: e.probe, lost: losses{make([]uint64, 2), make([]uint64, 2)}})
 		}
 		tr.leave(func(uint64) bool { return false })
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// A call that something comes in the place of was ended by a panic, unless its end may
+// have been lost: then nobody knows. What was lost at the look before the last is older.
+func TestSpansThatMayHaveLostTheirEnds(t *testing.T) {
+	for _, c := range []struct {
+		before, by uint64 // what probe 0 had lost when its call began and at the next record
+		next       int    // whose record that is
+		want       probe.Outcome
+	}{{0, 0, 0, probe.Panicked}, {0, 0, 1, probe.Panicked}, {5, 5, 1, probe.Panicked}, {0, 1, 0, probe.Lost}, {0, 1, 1, probe.Lost}} {
+		var got []probe.Outcome
+		tr := &tracing{plan: &plan{probes: []*planned{{}, {}}}, open: map[uint64][]*begun{}, told: map[int]int64{},
+			creator: func(uint64) string { return "" }, out: func(s *probe.Span) { got = append(got, s.Outcome) }}
+		record := func(i int, depth uint64) {
+			h := &probe.Hit{Goroutine: 1, Values: make([]probe.NamedValue, compile.TraceAttrs+1)}
+			h.Values[compile.TraceDepth].Value.Uint = depth
+			tr.record(spanRecord{hit: h, role: program.RoleStart, i: i, lost: losses{[]uint64{c.before, 0}, []uint64{c.by, 0}}})
+		}
+		record(0, 16)
+		record(c.next, 8)
+		if len(got) != 1 || got[0] != c.want {
+			t.Errorf("%+v: %v", c, got)
 		}
 	}
 }
