@@ -76,8 +76,8 @@ func (im *Images) CompilePairs(spec probe.Spec, index int, from *locate.Result, 
 
 func sortSites(p *program.Program) { slices.SortStableFunc(p.Sites, inOrder) }
 
-// inOrder sorts sites by address; of several at one, copies end before others
-// begin, and a function's own call ends last.
+// inOrder sorts sites by address; of several at one, a recovery is noticed first,
+// copies end before others begin, and a function's own call ends last.
 func inOrder(a, b program.Site) int {
 	if a.PC != b.PC {
 		if a.PC < b.PC {
@@ -87,6 +87,8 @@ func inOrder(a, b program.Site) int {
 	}
 	rank := func(s program.Site) int {
 		switch {
+		case s.Role == program.RoleResume:
+			return -1
 		case s.Role.Ends() && s.Inlined:
 			return 0
 		case s.Role.Ends():

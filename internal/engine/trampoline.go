@@ -90,9 +90,7 @@ func (p *place) ask(t *trampoline, w *window, trap int) error {
 
 // counted tells whether a record of a site of this role is one of those that a
 // limit is about: a span counts once, at its end.
-func counted(r program.Role) bool {
-	return r != program.RoleStart && r != program.RoleGoexit && r != program.RoleResume
-}
+func counted(r program.Role) bool { return r != program.RoleStart && !r.Silent() }
 
 // body appends the code of one probe at one site.
 func (p *place) body(t *trampoline, pt point) error {
@@ -102,7 +100,7 @@ func (p *place) body(t *trampoline, pt point) error {
 	env.Log = pl.program.Log
 	role := pl.program.Sites[pt.site].Role
 	env.Limited = pl.spec.Limit > 0 && (env.Log && counted(role) || pl.spec.Calls)
-	env.Rated = pl.spec.Rate > 0 && (env.Log || pl.spec.Calls)
+	env.Rated = pl.spec.Rate > 0 && (env.Log && !role.Silent() || pl.spec.Calls)
 	if env.Log || role == program.RoleStart { // calls are taken where they begin
 		env.Image, env.Tables = pl.program.Image, p.tablesAt[pl.program.Image]
 	}

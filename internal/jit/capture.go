@@ -80,7 +80,7 @@ func (g *gen) log() {
 		end = g.image()
 	}
 	g.publish(position, end)
-	if g.site.Role != program.RoleStart && !g.unheeded() { // a span counts once, at its end
+	if g.site.Role != program.RoleStart && !g.site.Role.Silent() { // a span counts once, at its end
 		g.hit()
 	}
 	a.Bind(back)
@@ -96,7 +96,7 @@ const noReason = -1
 // before it goes on at to.
 func (g *gen) refused(counter, reason int, to amd64.Label) amd64.Label {
 	return g.coldLabel(func() {
-		if !g.unheeded() {
+		if !g.site.Role.Silent() {
 			g.a.OpMemImm(amd64.ADD, g.count(counter), 1, 8)
 			if off, ok := g.env.Layout.Reason(g.env.Probe); ok && reason != noReason {
 				g.a.OpMemImm(amd64.ADD, amd64.At(g.block, int32(off+reason)), 1, 8)
@@ -104,11 +104,6 @@ func (g *gen) refused(counter, reason int, to amd64.Label) amd64.Label {
 		}
 		g.a.Jmp(to)
 	})
-}
-
-// unheeded tells whether passes of the site are no hits of the probe.
-func (g *gen) unheeded() bool {
-	return g.site.Role == program.RoleUnwind || g.site.Role == program.RoleGoexit || g.site.Role == program.RoleResume
 }
 
 // choose jumps to not unless this hit is one of those that are meant: the first
@@ -141,6 +136,9 @@ func (g *gen) choose(not amd64.Label) {
 // so that many processors can pass here at once.
 func (g *gen) allowed(away amd64.Label) {
 	a, env := g.a, g.env
+	if g.site.Role.Silent() {
+		return // it is short, and comes after what takes microseconds; without it, calls would seem to end otherwise
+	}
 	a.OpMemImm(amd64.CMP, env.control(ring.ControlThrottle), 0, 1)
 	a.Jcc(amd64.CondNE, g.refused(ring.CounterSuppressed, ring.ReasonBudget, away))
 	if env.Rated {

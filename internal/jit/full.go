@@ -271,14 +271,14 @@ func (g *gen) findBlock() {
 		a.Jmp(started)
 	}))
 	a.Bind(started)
-	if g.decides() {
+	if g.decides() && !g.site.Role.Silent() {
 		a.OpMemImm(amd64.ADD, g.count(ring.CounterPasses), 1, 8)
 	}
 	a.Bind(evaluate)
 	g.cold(func() {
 		a.Bind(alone)
 		a.Lea(g.block, amd64.AtAddr(g.env.sharedBlock()))
-		if g.decides() {
+		if g.decides() && !g.site.Role.Silent() {
 			g.lockedCount(ring.CounterPasses)
 			a.Jmp(evaluate)
 		} else {
@@ -288,18 +288,19 @@ func (g *gen) findBlock() {
 }
 
 // ticks is what a pass adds to the count that chooses those that are timed.
-// Beginnings and ends of calls alternate: with one for each, the count of 256
-// would choose nothing but the one kind.
+// What a call passes comes in turn: with one for each, the count of 256 would choose
+// nothing but the one kind. As it is, a call counts an odd number, whether or not it
+// passes the sites that look for panics.
 func (g *gen) ticks() int64 {
-	if g.site.Role.Ends() {
-		return 2
+	if g.site.Role == program.RoleHit || g.site.Role == program.RoleStart {
+		return 1
 	}
-	return 1
+	return 2
 }
 
 // blockless ends a hit that has no block of its own.
 func (g *gen) blockless() {
-	if !g.unheeded() {
+	if !g.site.Role.Silent() {
 		g.lockedCount(g.unheard())
 	}
 	g.a.Jmp(g.restore)
@@ -409,10 +410,12 @@ func (g *gen) fits(r amd64.Reg, quiet amd64.Label, leave func()) {
 	a.OpLoad(amd64.CMP, r, amd64.At(amd64.R14, int32(g.env.RT.GStackLo)), 8)
 	a.Jcc(amd64.CondB, g.coldLabel(func() {
 		g.env.asked(a, quiet)
-		if g.decides() {
+		switch {
+		case g.site.Role.Silent():
+		case g.decides():
 			a.LockOpImm(amd64.ADD, g.env.sharedCounter(ring.CounterPasses), 1, 8)
 			a.LockOpImm(amd64.ADD, g.env.sharedCounter(ring.CounterErrors), 1, 8)
-		} else if !g.unheeded() {
+		default:
 			a.LockOpImm(amd64.ADD, g.env.sharedCounter(g.unheard()), 1, 8)
 		}
 		leave()

@@ -3,6 +3,7 @@
 package jit
 
 import (
+	"fmt"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -119,18 +120,26 @@ func TestEveryHitIsCountedOnce(t *testing.T) {
 	}
 }
 
-// What the runtime tells of a goroutine's end is recorded, and is no hit: neither
-// where it is recorded nor where it cannot be.
-func TestGoexitIsNoHit(t *testing.T) {
-	for _, full := range []bool{false, true} {
+// What only says what becomes of calls is recorded whatever else may not be, and is no
+// hit: neither where it is recorded nor where it cannot be.
+func TestSilentSitesAreNoHits(t *testing.T) {
+	preempt := int64(stackPreempt)
+	for i := range 4 {
+		full, resume := i&1 != 0, i&2 != 0
 		r := newRig(t, 4)
 		r.env.Log = true
+		r.mem[rigControl+ring.Control(1)+ring.ControlThrottle] = 1
+		r.put(rigG+int(rigOffsets.GStackguard0), uint64(preempt))
 		head := uint64(0)
 		if full {
 			head = uint64(r.env.Layout.RingSize() - 8)
 			r.put(r.block(1)+ring.BlockHead, head)
 		}
-		r.place(&program.Site{Role: program.RoleGoexit}, Live{})
+		s := &program.Site{Role: program.RoleGoexit}
+		if resume {
+			s = &program.Site{Role: program.RoleResume, Cond: truthOf(1)}
+		}
+		r.place(s, Live{})
 		r.run(r.start())
 		if got := r.tally(); got != (tally{}) {
 			t.Errorf("%+v", got)
@@ -141,32 +150,38 @@ func TestGoexitIsNoHit(t *testing.T) {
 	}
 }
 
-// Of calls, beginnings and ends are sampled as often as each other.
+// Of calls, beginnings and ends are sampled as often as each other, and as what is
+// between them.
 func TestBothEndsOfCallsAreSampled(t *testing.T) {
+	const start, stop, resume, unwind = program.RoleStart, program.RoleStop, program.RoleResume, program.RoleUnwind
 	for _, kind := range []string{"trace", "time"} {
-		t.Run(kind, func(t *testing.T) {
-			r := newRig(t, 4)
-			if kind == "trace" {
-				r.env.Log = true
-			} else {
-				mem := r.region(&program.Aggregate{Hist: true, Number: program.F64, Pair: true, Frames: true})
-				defer unix.Munmap(mem)
-			}
-			samples := func() uint64 { return r.counter(1, ring.CounterSamples) }
-			sampled := map[program.Role]uint64{}
-			for range 256 {
-				for _, role := range []program.Role{program.RoleStart, program.RoleStop} {
-					before := samples()
-					r.put(r.block(1)+ring.BlockTail, r.get(r.block(1)+ring.BlockHead))
-					r.place(&program.Site{Role: role, CFA: program.CFA{Reg: amd64.RSP, Offset: 16}}, Live{})
-					r.run(r.start())
-					sampled[role] += samples() - before
+		for _, roles := range [][]program.Role{{start, stop}, {start, resume, stop}, {start, unwind, stop}, {start, resume, unwind, stop}} {
+			t.Run(fmt.Sprint(kind, roles), func(t *testing.T) {
+				r := newRig(t, 4)
+				if kind == "trace" {
+					r.env.Log = true
+				} else {
+					mem := r.region(&program.Aggregate{Hist: true, Number: program.F64, Pair: true, Frames: true})
+					defer unix.Munmap(mem)
 				}
-			}
-			if sampled[program.RoleStart] != 1 || sampled[program.RoleStop] != 1 {
-				t.Errorf("%v of 256 calls", sampled)
-			}
-		})
+				samples := func() uint64 { return r.counter(1, ring.CounterSamples) }
+				sampled := map[program.Role]uint64{}
+				for range 256 {
+					for _, role := range roles {
+						before := samples()
+						r.put(r.block(1)+ring.BlockTail, r.get(r.block(1)+ring.BlockHead))
+						r.place(&program.Site{Role: role, Resumed: true, CFA: program.CFA{Reg: amd64.RSP, Offset: 16}}, Live{})
+						r.run(r.start())
+						sampled[role] += samples() - before
+					}
+				}
+				for _, role := range roles {
+					if sampled[role] != sampled[start] || sampled[start] == 0 {
+						t.Errorf("%v of 256 calls", sampled)
+					}
+				}
+			})
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package locate
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/sidelight-dev/sidelight/internal/debuginfo"
 	"github.com/sidelight-dev/sidelight/internal/probe"
@@ -84,7 +85,8 @@ func (r *resolver) returns(fn *debuginfo.Func, f *function) {
 // resumes notes where a function goes on that has recovered from a panic, unless
 // nothing else leads there. Since Go 1.25 that is the first call of
 // runtime.deferreturn, which is another's where the defers are not open-coded: in
-// loops, without optimisation, and with the race detector.
+// loops, without optimisation, and with the race detector. So it is with any Go where
+// the body of a loop over a function defers (runtime/panic.go: deferrangefunc).
 func (r *resolver) resumes(fn *debuginfo.Func, f *function) bool {
 	if fn.DeferReturn == 0 {
 		return false
@@ -92,6 +94,9 @@ func (r *resolver) resumes(fn *debuginfo.Func, f *function) bool {
 	i := f.code.from(fn.DeferReturn)
 	if int(i) >= len(f.code.insts) || f.code.insts[i].PC != fn.DeferReturn || f.code.insts[i].Void {
 		return false
+	}
+	if slices.ContainsFunc(r.calls.Resumes, func(s Site) bool { return s.PC == fn.DeferReturn }) {
+		return true
 	}
 	r.calls.Resumes = append(r.calls.Resumes, Site{PC: fn.DeferReturn, Func: fn, Function: fn.Name, File: f.pos[i].file, Line: f.pos[i].line})
 	return true
@@ -129,7 +134,7 @@ func (r *resolver) leaves(fn *debuginfo.Func, f *function, n int32, name string,
 		}
 	}
 	stops := map[int32]bool{}
-	for i := range in {
+	for i := range f.code.within(in, sites) {
 		x := &f.code.insts[i]
 		if x.Ret && len(x.Succ) == 0 {
 			stops[i] = true
@@ -148,6 +153,9 @@ func (r *resolver) leaves(fn *debuginfo.Func, f *function, n int32, name string,
 	}
 	for i := range stops {
 		window := uint64(0)
+		if f.code.insts[i].PC == fn.DeferReturn { // a panic in the copy leads here, too
+			r.resumes(fn, f)
+		}
 		if f.code.insts[i].Ret {
 			window = f.code.insts[f.early(i)].PC
 		}
@@ -158,6 +166,21 @@ func (r *resolver) leaves(fn *debuginfo.Func, f *function, n int32, name string,
 		r.copied = append(r.copied, f.code.insts[i].PC)
 	}
 	return true
+}
+
+// within are those of the instructions in that are reached from the first ones by way
+// of others of them. The rest of a copy, such as what the register allocator put before
+// its entry, is passed when no call of it is under way, or one that a panic has ended.
+func (c *code) within(in map[int32]bool, first []int32) map[int32]bool {
+	reached := map[int32]bool{}
+	for list := slices.Clone(first); len(list) > 0; {
+		i := list[len(list)-1]
+		if list = list[:len(list)-1]; in[i] && !reached[i] {
+			reached[i] = true
+			list = append(list, c.insts[i].Succ...)
+		}
+	}
+	return reached
 }
 
 // inCopy tells whether a node is a copy of a function, or lies in one: what idles

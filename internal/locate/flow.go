@@ -64,15 +64,17 @@ func flow(g *amd64.Graph, deferReturn uint64, callee func(addr uint64) string) (
 // with 1 (TESTL AX, AX; JNE: BlockDefer in cmd/compile/internal/amd64/ssa.go). What it
 // leads to is reached by nothing else.
 func straight(g *amd64.Graph, insts []inst, i int32) {
-	if int(i)+2 >= len(insts) {
+	for i++; int(i) < len(insts) && insts[i].Pad; i++ {
+	}
+	if int(i)+1 >= len(insts) {
 		return
 	}
-	test, jump := &g.Insts[i+1], &g.Insts[i+2]
+	test, jump := &g.Insts[i], &g.Insts[i+1]
 	if test.Map != amd64.MapOne || test.Opcode != 0x85 || test.ModRM != 0xc0 || jump.Kind != amd64.Jcc {
 		return
 	}
 	if to, ok := g.Index(jump.Target); ok && amd64.Cond(jump.Opcode&15) == amd64.CondNE {
-		insts[i+2].Succ = slices.DeleteFunc(insts[i+2].Succ, func(s int32) bool { return int(s) == to })
+		insts[i+1].Succ = slices.DeleteFunc(insts[i+1].Succ, func(s int32) bool { return int(s) == to })
 	}
 }
 

@@ -36,5 +36,9 @@ const (
 	RoleResume       // the call at hand has recovered from a panic, and goes on to a RoleStop that others come to, too
 )
 
+// Silent tells whether a pass of a site of this role is no hit: it only says what
+// becomes of calls.
+func (r Role) Silent() bool { return r == RoleUnwind || r == RoleGoexit || r == RoleResume }
+
 // Ends tells whether a site of this role ends what a RoleStart began.
 func (r Role) Ends() bool { return r == RoleStop || r == RoleRecover }
