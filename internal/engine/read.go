@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/binary"
+	"math"
 	"slices"
 	"sync/atomic"
 	"unsafe"
@@ -16,10 +17,25 @@ type reader struct {
 	layout ring.Layout
 	probes int
 	lost   []uint64 // records that made no sense, by probe; unattributable ones under 0
+	laps   []lap    // by ring
+}
+
+// record is a copy of a record. Of two with the same lap, no record in the same ring
+// was dropped between them for want of room.
+type record struct {
+	data []byte
+	lap  lap
+}
+
+// lap counts when a ring may have been full. That ends only when space is handed
+// back: what is written after it lies behind what there was room for before.
+type lap struct {
+	ring, n int
+	before  uint64 // n counts on with what ends behind this position
 }
 
 func newReader(shared []byte, layout ring.Layout, probes int) *reader {
-	return &reader{shared: shared, layout: layout, probes: probes, lost: make([]uint64, probes)}
+	return &reader{shared: shared, layout: layout, probes: probes, lost: make([]uint64, probes), laps: make([]lap, layout.Ps)}
 }
 
 // sampleSoon lets the first passes of each probe on each P be timed early, so
@@ -82,13 +98,13 @@ func (r *reader) totals() []Totals {
 
 // records takes every committed record out of all rings and gives them in the
 // order of their time stamps. The slices are copies.
-func (r *reader) records() [][]byte {
-	var out [][]byte
+func (r *reader) records() []record {
+	var out []record
 	for b := range r.layout.Ps {
-		out = r.drain(out, r.layout.Block(b))
+		out = r.drain(out, b)
 	}
-	slices.SortStableFunc(out, func(a, b []byte) int {
-		x, y := binary.LittleEndian.Uint64(a[ring.RecordTSC:]), binary.LittleEndian.Uint64(b[ring.RecordTSC:])
+	slices.SortStableFunc(out, func(a, b record) int {
+		x, y := counterOf(a.data), counterOf(b.data)
 		// Compared by difference, so that a wrapping counter keeps its order.
 		switch d := int64(x - y); {
 		case d < 0:
@@ -101,8 +117,10 @@ func (r *reader) records() [][]byte {
 	return out
 }
 
-// drain takes the records of the block at base and hands the space back.
-func (r *reader) drain(out [][]byte, base int) [][]byte {
+// drain takes the records of a block and hands the space back.
+func (r *reader) drain(out []record, block int) []record {
+	base, at := r.layout.Block(block), &r.laps[block]
+	at.ring = block
 	head := atomic.LoadUint64(r.word(base + ring.BlockHead))
 	tail := atomic.LoadUint64(r.word(base + ring.BlockTail))
 	size := uint64(r.layout.RingSize())
@@ -111,6 +129,7 @@ func (r *reader) drain(out [][]byte, base int) [][]byte {
 		tail = head // the target's memory was overwritten; nothing here can be trusted
 		r.lost[0]++
 	}
+	room := tail + size
 	for tail != head {
 		rec := r.next(data, tail, head)
 		if rec == nil {
@@ -120,11 +139,23 @@ func (r *reader) drain(out [][]byte, base int) [][]byte {
 		}
 		tail += uint64(len(rec))
 		if binary.LittleEndian.Uint16(rec[ring.RecordProbe:]) != ring.Pad {
-			out = append(out, slices.Clone(rec))
+			at.pass(tail)
+			out = append(out, record{data: slices.Clone(rec), lap: lap{ring: block, n: at.n}})
 		}
 	}
+	// Where little was left, a record may have been dropped that was too large for it.
+	at.pass(head + size/4)
+	at.before = room
 	atomic.StoreUint64(r.word(base+ring.BlockTail), tail)
 	return out
+}
+
+// pass counts on where a position lies behind what there was room for.
+func (l *lap) pass(position uint64) {
+	if l.before != 0 && position > l.before {
+		l.n++
+		l.before = math.MaxUint64
+	}
 }
 
 // next is the record at tail, or nil when its size makes no sense.

@@ -60,7 +60,7 @@ func TestRecordsComeOnceAndInOrder(t *testing.T) {
 		}
 		for _, rec := range r.records() {
 			got++
-			now := binary.LittleEndian.Uint64(rec[ring.RecordTSC:])
+			now := binary.LittleEndian.Uint64(rec.data[ring.RecordTSC:])
 			if int64(now-last) <= 0 {
 				t.Fatalf("record %d after %d", now, last)
 			}

@@ -90,7 +90,7 @@ type watch struct {
 	sites   [][]int // of each probe
 	traps   []uint64
 	looks   uint64   // at the sums
-	held    [][]byte // records of traces that wait for older ones
+	held    []record // records of traces that wait for older ones
 	tracing *tracing
 	missed  [2][]uint64 // records that probes had lost at the last looks at traces, the older first
 }
@@ -102,9 +102,9 @@ func (w *watch) hits() {
 		if w.traces(rec) {
 			continue
 		}
-		event, err := w.decoder.Event(rec)
+		event, err := w.decoder.Event(rec.data)
 		if err != nil {
-			index := int(binary.LittleEndian.Uint16(rec[ring.RecordProbe:]))
+			index := int(binary.LittleEndian.Uint16(rec.data[ring.RecordProbe:]))
 			w.l.reader.damaged(index)
 			w.s.opt.Log.Error("a record makes no sense and is counted as dropped", "error", err)
 			continue

@@ -33,6 +33,7 @@ type begun struct {
 	probe   int
 	depth   uint64
 	lost    uint64        // records that the probe had certainly lost by then
+	lap     lap           // of its record
 	under   *probe.Joined // the application's span that it runs under, as far as is known
 	resumed bool          // it has recovered from a panic, and will return
 	exiting bool          // runtime.Goexit was called: it will not return
@@ -44,6 +45,7 @@ type spanRecord struct {
 	role program.Role
 	i    int
 	lost losses
+	lap  lap
 }
 
 // losses are the records that the probes had lost, each: certainly when a record was
@@ -115,9 +117,14 @@ func (t *tracing) abandon(i int) {
 	}
 }
 
-// ended says how a call returned.
+// ended says how a call returned. It may be another's end, if its own and the other's
+// begin were lost between the two.
 func (b *begun) ended(m spanRecord) {
 	s := b.span
+	if b.lap != m.lap && b.lost != m.lost.by[b.probe] {
+		s.Outcome = probe.Lost
+		return
+	}
 	s.Duration, s.Outcome = m.hit.Time.Sub(s.Start), probe.Returned
 	if b.resumed || m.role == program.RoleRecover {
 		s.Outcome = probe.Recovered
@@ -141,7 +148,7 @@ func (t *tracing) begin(goid, depth uint64, m spanRecord) {
 		}
 	}
 	stack := t.open[goid]
-	b := &begun{span: s, probe: m.i, depth: depth, lost: m.lost.before[m.i]}
+	b := &begun{span: s, probe: m.i, depth: depth, lost: m.lost.before[m.i], lap: m.lap}
 	b.place(stack, carried(h.Values, s))
 	if parent := h.Values[compile.TraceParent].Value.Uint; len(stack) == 0 && parent != 0 {
 		s.Creator = &probe.Creator{Goroutine: parent, Function: t.creator(h.Values[compile.TraceCreator].Value.Uint)}
@@ -257,8 +264,8 @@ func randomID(n int) string {
 }
 
 // traces tells whether a record is one of a trace, and keeps it for spans.
-func (w *watch) traces(rec []byte) bool {
-	i := int(binary.LittleEndian.Uint16(rec[ring.RecordProbe:]))
+func (w *watch) traces(rec record) bool {
+	i := int(binary.LittleEndian.Uint16(rec.data[ring.RecordProbe:]))
 	if i >= len(w.l.plan.probes) || w.l.plan.probes[i].spec.Kind != probe.Trace {
 		return false
 	}
@@ -275,11 +282,11 @@ func (w *watch) spans(before uint64) {
 	if len(w.held) == 0 {
 		return
 	}
-	slices.SortStableFunc(w.held, func(a, b []byte) int { return cmp.Compare(counterOf(a), counterOf(b)) })
+	slices.SortStableFunc(w.held, func(a, b record) int { return cmp.Compare(counterOf(a.data), counterOf(b.data)) })
 	n := 0
 	lost := w.losses()
-	for n < len(w.held) && counterOf(w.held[n]) < before {
-		rec := w.held[n]
+	for n < len(w.held) && counterOf(w.held[n].data) < before {
+		rec, lap := w.held[n].data, w.held[n].lap
 		n++
 		i := int(binary.LittleEndian.Uint16(rec[ring.RecordProbe:]))
 		hit, err := w.decoder.Record(rec)
@@ -288,7 +295,7 @@ func (w *watch) spans(before uint64) {
 			continue
 		}
 		site := int(binary.LittleEndian.Uint16(rec[ring.RecordSite:]))
-		w.tracing.record(spanRecord{hit: hit, role: w.l.plan.probes[i].program.Sites[site].Role, i: i, lost: lost})
+		w.tracing.record(spanRecord{hit: hit, role: w.l.plan.probes[i].program.Sites[site].Role, i: i, lost: lost, lap: lap})
 	}
 	w.held = append(w.held[:0], w.held[n:]...)
 }

@@ -74,3 +74,45 @@ func TestSpansThatMayHaveLostTheirEnds(t *testing.T) {
 		}
 	}
 }
+
+// What ends a call ends perhaps a later one, unless nothing can have been dropped between
+// the two: because nothing was, or because the ring of both had no room again meanwhile.
+func TestSpansEndByTheirOwnEnds(t *testing.T) {
+	for _, c := range []struct {
+		by   uint64 // what the probe had lost at the end
+		lap  lap
+		want probe.Outcome
+	}{{0, lap{}, probe.Returned}, {0, lap{ring: 1}, probe.Returned}, {7, lap{}, probe.Returned}, {7, lap{ring: 1}, probe.Lost}, {7, lap{n: 1}, probe.Lost}} {
+		var got []probe.Outcome
+		tr := &tracing{plan: &plan{probes: []*planned{{}}}, open: map[uint64][]*begun{}, told: map[int]int64{},
+			creator: func(uint64) string { return "" }, out: func(s *probe.Span) { got = append(got, s.Outcome) }}
+		record := func(role program.Role, by uint64, l lap) {
+			h := &probe.Hit{Goroutine: 1, Values: make([]probe.NamedValue, compile.TraceAttrs+1)}
+			tr.record(spanRecord{hit: h, role: role, lost: losses{[]uint64{0}, []uint64{by}}, lap: l})
+		}
+		record(program.RoleStart, 0, lap{})
+		record(program.RoleStop, c.by, c.lap)
+		if len(got) != 1 || got[0] != c.want {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+}
+
+// A lap ends where a ring may have been full: behind what there was room for when space
+// was handed back, and where little of that is left.
+func TestLapsEndWhereRingsAreFull(t *testing.T) {
+	l := lap{}
+	step := func(position, room uint64, want int) {
+		t.Helper()
+		l.pass(position)
+		if l.n != want {
+			t.Errorf("at %d: lap %d, want %d", position, l.n, want)
+		}
+		l.before = room
+	}
+	step(900, 1000, 0) // the first look: nothing was handed back yet
+	step(1000, 1000, 0)
+	step(1001, 1900, 1)
+	step(1800, 2000, 1)
+	step(2001, 3000, 2)
+}

@@ -18,7 +18,7 @@ const (
 	Panicked   Outcome = "panicked"   // a panic ended it, and somebody above recovered
 	Goexited   Outcome = "goexited"   // runtime.Goexit ended it
 	Unfinished Outcome = "unfinished" // it was under way at the end, or its goroutine ended
-	Lost       Outcome = "lost"       // its end was not recorded: see the accounting
+	Lost       Outcome = "lost"       // its end was dropped, or may have been: see the accounting
 )
 
 // Span is one call of a traced function.
