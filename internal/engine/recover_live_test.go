@@ -13,7 +13,11 @@ import (
 )
 
 // tally is what the programs in testdata/recovers and recoversrange say of a function.
-type tally struct{ Returned, Recovered, Panicked, Goexited uint64 }
+type tally struct {
+	Returned, Recovered, Panicked, Goexited uint64
+
+	lost uint64 // of a trace: spans whose end was, perhaps
+}
 
 // tallies runs the program's calls n times.
 func (c *child) tallies(n int) map[string]tally {
@@ -65,7 +69,7 @@ func timedTallies(o *observation) map[string]tally {
 	out := map[string]tally{}
 	for _, m := range o.final() {
 		if c := m.Calls; c != nil {
-			n := tally{c.Returned, c.Recovered, c.Panicked, c.Goexited}
+			n := tally{Returned: c.Returned, Recovered: c.Recovered, Panicked: c.Panicked, Goexited: c.Goexited}
 			if len(o.final()) > hooked {
 				n.Panicked += c.Running
 			}
@@ -93,6 +97,8 @@ func tracedTallies(o *observation) map[string]tally {
 			n.Panicked++
 		case probe.Goexited:
 			n.Goexited++
+		case probe.Lost:
+			n.lost++
 		}
 		out[strings.TrimPrefix(s.Location, "main.")] = n
 	}
@@ -104,43 +110,53 @@ func tracedTallies(o *observation) map[string]tally {
 func recoversAsTold(t *testing.T, c *child, functions []string, n int) {
 	t.Helper()
 	for _, kind := range []probe.Kind{probe.Time, probe.Trace} {
-		seen := timedTallies
-		if kind == probe.Trace {
-			seen = tracedTallies
+		if fewer := n / 10; kind == probe.Trace && len(functions) > 2 {
+			compareTallies(t, c, kind, functions, fewer) // a ring holds no more
+		} else {
+			compareTallies(t, c, kind, functions, n)
 		}
-		ask := func(names ...string) {
-			t.Helper()
-			var specs []probe.Spec
-			for _, name := range names {
-				specs = append(specs, probe.Spec{Kind: kind, At: "main." + name})
-			}
-			n := n
-			if len(names) > 2 && kind == probe.Trace {
-				n /= 10 // a ring holds no more
-			}
-			o := observe(t, c, specs...)
-			want := c.tallies(n)
-			for id, e := range o.end() {
-				if e.Dropped != 0 {
-					t.Errorf("%s: %+v", id, e)
-				}
-			}
-			got := seen(o)
-			for _, name := range names {
-				if got[name] != want[name] {
-					t.Errorf("%s of %s, with %d others: %+v, want %+v", kind, name, len(names)-1, got[name], want[name])
-				}
-				if w := want[name]; w.Recovered == 0 && name != "inlined" && name != "last" || w.Returned == 0 {
-					t.Errorf("the calls of %s are no test: %+v", name, w)
-				}
-			}
-		}
-		ask(functions...)
 		for _, name := range functions {
-			ask(name)
+			compareTallies(t, c, kind, []string{name}, n)
 		}
 	}
 	checkText(t, c)
+}
+
+func compareTallies(t *testing.T, c *child, kind probe.Kind, names []string, n int) {
+	t.Helper()
+	var specs []probe.Spec
+	for _, name := range names {
+		specs = append(specs, probe.Spec{Kind: kind, At: "main." + name})
+	}
+	o := observe(t, c, specs...)
+	want := c.tallies(n)
+	dropped := uint64(0)
+	for id, e := range o.end() {
+		if dropped += e.Dropped; e.Dropped != 0 && (kind == probe.Time || e.Why.Full != 0) {
+			t.Errorf("%s: %+v", id, e)
+		}
+	}
+	got := timedTallies(o)
+	if kind == probe.Trace {
+		got = tracedTallies(o)
+	}
+	for _, name := range names {
+		w, g := want[name], got[name]
+		if g != w && (dropped == 0 || !g.within(w)) {
+			t.Errorf("%s of %s, with %d others: %+v, want %+v; %d records dropped", kind, name, len(names)-1, g, w, dropped)
+		}
+		if w.Recovered == 0 && name != "inlined" && name != "last" || w.Returned == 0 {
+			t.Errorf("the calls of %s are no test: %+v", name, w)
+		}
+	}
+}
+
+// within tells whether calls were left out, at most, of which a record was dropped
+// because a preemption was pending, which is seldom; and of those around it that a
+// panic ended it may not be known.
+func (n tally) within(w tally) bool {
+	left := func(a, b uint64) bool { return a <= b && b-a <= 5+n.lost }
+	return left(n.Returned, w.Returned) && left(n.Recovered, w.Recovered) && left(n.Panicked, w.Panicked) && left(n.Goexited, w.Goexited)
 }
 
 func TestRecoveriesAreToldFromReturns(t *testing.T) {
