@@ -140,14 +140,14 @@ func followStages(t *testing.T, seed int64) *stages {
 		goid := uint64(1 + rnd.Intn(3))
 		role := []program.Role{program.RoleStart, program.RoleStart, program.RoleStop, program.RoleStop, program.RoleRecover}[rnd.Intn(5)]
 		if frames && rnd.Intn(8) == 0 {
-			role = program.RoleUnwind + program.Role(rnd.Intn(2))
+			role = program.RoleUnwind + program.Role(rnd.Intn(3))
 		}
 		in := w.state(bad)
 		cfa := in.Regs[amd64.RSP] + 16
 		r.put(rigG+int(rigOffsets.GStackHi), cfa+64*uint64(1+rnd.Intn(6)))
 		r.put(rigG+int(rigOffsets.GGoid), goid)
 		depth := r.get(rigG+int(rigOffsets.GStackHi)) - cfa
-		s := &program.Site{Role: role, CFA: program.CFA{Reg: amd64.RSP, Offset: 16}}
+		s := &program.Site{Role: role, Resumed: frames && role.Ends(), CFA: program.CFA{Reg: amd64.RSP, Offset: 16}}
 		kept := r.env.Image
 		long := true
 		switch role {
@@ -195,9 +195,9 @@ func followStages(t *testing.T, seed int64) *stages {
 			}
 			m.open[goid] = append(m.open[goid], c)
 		case program.RoleStop, program.RoleRecover:
-			m.pop(goid, func(d uint64) bool { return d > depth })
+			m.pop(goid, func(d uint64) bool { return d > depth+resumed })
 			l := m.open[goid]
-			if len(l) == 0 || l[len(l)-1].depth != depth {
+			if len(l) == 0 || l[len(l)-1].depth&^resumed != depth {
 				break
 			}
 			c := l[len(l)-1]
@@ -214,8 +214,11 @@ func followStages(t *testing.T, seed int64) *stages {
 				m.published++
 				m.told = append(m.told, c.rec)
 			}
-		case program.RoleUnwind:
-			m.pop(goid, func(d uint64) bool { return d > depth })
+		case program.RoleUnwind, program.RoleResume:
+			m.pop(goid, func(d uint64) bool { return d > depth+resumed })
+			if l := m.open[goid]; role == program.RoleResume && len(l) > 0 && l[len(l)-1].depth == depth {
+				l[len(l)-1].depth += resumed
+			}
 		case program.RoleGoexit:
 			m.pop(goid, func(uint64) bool { return true })
 		}
