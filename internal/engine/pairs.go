@@ -19,6 +19,7 @@ type underway struct {
 	probe int
 	goid  uint64
 	depth uint64
+	began uint64 // see ring.PairTSC
 }
 
 // opens lists the calls under way of all probes.
@@ -32,7 +33,7 @@ func (s *sums) opens() []underway {
 		}
 		entry := s.region.Pairs + ring.PairKeys + (at-s.region.Pairs)/8*ring.PairEntry
 		out = append(out, underway{word: at, key: word, entry: entry, probe: i, goid: key >> ring.PairProbeLen,
-			depth: s.word(entry + ring.PairDepth), stage: int32(s.word(entry + ring.PairStage))})
+			depth: s.word(entry + ring.PairDepth), began: s.word(entry + ring.PairTSC), stage: int32(s.word(entry + ring.PairStage))})
 	}
 	return out
 }
@@ -80,32 +81,51 @@ const sweepEvery = 5 * time.Second
 
 // sweep takes the calls of goroutines that are no more out of the table: nobody
 // else will touch them. A panic ended them; a way is abandoned.
-func (w *watch) sweep(ended []int) {
-	if w.l.sums == nil || w.lost {
-		return
-	}
-	calls := w.l.sums.opens()
-	if len(calls) == 0 {
-		return
-	}
-	live, err := w.goroutines()
-	if err != nil {
-		w.s.opt.Log.Debug("the goroutines could not be listed", "error", err)
-		return
-	}
-	for _, o := range calls {
-		// A goroutine that lives touches its calls itself, until the probes are out.
-		if g, ok := live[o.goid]; ok && !(slices.Contains(ended, o.probe) && w.l.sums.frames(o.probe) && g.above(o.depth)) {
-			continue
-		}
+func (w *watch) sweep() {
+	for _, o := range w.stale(nil) {
 		w.l.sums.drop(o)
 	}
 }
 
+// stale lists the calls in the table that ended without an end, all of them while
+// their probes were in: of goroutines that are no more, and, of probes about to be
+// taken out, of goroutines that live and whose stack is shorter by now. These touch
+// their calls themselves as long as the probes are in. What ends afterwards ends
+// unseen, and how is not known: it counts as running, as it was.
+func (w *watch) stale(ending []int) []underway {
+	if w.l.sums == nil || w.lost {
+		return nil
+	}
+	calls := w.l.sums.opens()
+	if len(calls) == 0 {
+		return nil
+	}
+	// Twice: what is read of a goroutine that runs meanwhile may be of two moments.
+	for range 2 {
+		live, err := w.goroutines()
+		if err != nil {
+			w.s.opt.Log.Debug("the goroutines could not be listed", "error", err)
+			return nil
+		}
+		calls = slices.DeleteFunc(calls, func(o underway) bool {
+			g, ok := live[o.goid]
+			return ok && !(slices.Contains(ending, o.probe) && w.l.sums.frames(o.probe) && g.above(o.depth))
+		})
+		if len(calls) == 0 || len(ending) == 0 {
+			break
+		}
+	}
+	return calls
+}
+
 func (s *sums) frames(i int) bool { return s.plan.probes[i].program.Aggregate.Frames }
 
-// drop takes a call out whose goroutine does not touch it any more.
+// drop takes a call out whose goroutine does not touch it any more, if it is the
+// one that was listed.
 func (s *sums) drop(o underway) {
+	if s.word(o.entry+ring.PairTSC) != o.began {
+		return
+	}
 	// Its snapshot may have been taken since it was listed, and its word given up.
 	stage := int32(s.word(o.entry + ring.PairStage))
 	if !atomic.CompareAndSwapUint64(s.pointer(o.word), o.key, 0) {

@@ -53,7 +53,7 @@ func (s *Session) run(l *live) {
 		case <-drain.C:
 			w.upgrade()
 		case <-sweep.C:
-			w.sweep(nil)
+			w.sweep()
 			w.sweepSpans()
 		case <-s.proc.Exited():
 			w.exited()
@@ -241,6 +241,7 @@ func (w *watch) control(i, off int, b []byte) {
 
 // end takes probes out, passes on their last hits, and says how they ended.
 func (w *watch) end(ended []int, why []probe.Reason) {
+	stale := w.stale(ended)
 	if !w.lost {
 		if err := w.s.remove(w.l, ended); gone(err) {
 			w.lost = true
@@ -258,7 +259,9 @@ func (w *watch) end(ended []int, why []probe.Reason) {
 	if !w.l.machine.alive() {
 		w.tracing.leave(func(uint64) bool { return false })
 	}
-	w.sweep(ended)
+	for _, o := range stale {
+		w.l.sums.drop(o)
+	}
 	totals := w.totals()
 	for k, i := range ended {
 		pl, t := w.l.plan.probes[i], totals[i]

@@ -155,6 +155,22 @@ func TestManyTimesTellEndsApart(t *testing.T) {
 	checkText(t, c)
 }
 
+// A call that is under way while its probe is taken out, and ends then, was running:
+// nobody saw how it ended.
+func TestNoCallEndsByThatItsProbeIsTakenOut(t *testing.T) {
+	c := startCalls(t, "")
+	c.truth("churn", 20)
+	for range 10 {
+		o := observe(t, c, probe.Spec{Kind: probe.Time, At: "main.parked"})
+		time.Sleep(20 * time.Millisecond)
+		o.end()
+		if m := o.final()["p1"]; m.Calls.Panicked != 0 || m.Calls.Returned == 0 {
+			t.Errorf("%+v, and none panics", *m.Calls)
+		}
+	}
+	checkText(t, c)
+}
+
 // everyKind compares what becomes of all kinds of calls with the program's own word.
 func everyKind(t *testing.T, c *child, but []string) {
 	t.Helper()

@@ -477,6 +477,29 @@ func left(n int) *truth {
 	return &truth{Running: uint64(n)}
 }
 
+// churn goes on to make goroutines, n at a time, that pass parked and end.
+func churn(n int) *truth {
+	go func() {
+		for {
+			var in, gone sync.WaitGroup
+			out := make(chan struct{})
+			in.Add(n)
+			gone.Add(n)
+			for range n {
+				go func() {
+					defer gone.Done()
+					parked(&in, out)
+				}()
+			}
+			in.Wait()
+			time.Sleep(100 * time.Microsecond)
+			close(out)
+			gone.Wait()
+		}
+	}()
+	return &truth{}
+}
+
 // died leaves goroutines that ended after they had recovered from a panic.
 func died(n int) *truth {
 	var wg sync.WaitGroup
@@ -577,7 +600,7 @@ func nevers(n int) *truth {
 func main() {
 	scenarios := map[string]func(int) *truth{"numbers": numbers, "keys": keys, "times": times, "recovering": recovering, "twice": twice,
 		"many": many, "left": left, "died": died, "inlines": inlines, "ways": ways, "results": results, "fast": fast, "nevers": nevers,
-		"jobs": jobs, "lostJobs": lostJobs, "crowd": crowd, "nests": nests, "profiled": profiled}
+		"jobs": jobs, "lostJobs": lostJobs, "crowd": crowd, "nests": nests, "profiled": profiled, "churn": churn}
 	fmt.Println("ready")
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
