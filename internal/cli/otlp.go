@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -33,6 +35,9 @@ func (a *App) export(to string, p target.Process, out *spread) (end func() error
 		if err := closed(); err != nil {
 			return fmt.Errorf("--otlp %s: %w", shown, err)
 		}
+		if !out.live {
+			return nil
+		}
 		if t.Lost > 0 {
 			return fmt.Errorf("--otlp %s: %s of %s spans were lost: %w", shown, sink.Number(uint64(t.Lost)), sink.Number(uint64(t.Sent+t.Lost)), t.Reason)
 		}
@@ -41,14 +46,23 @@ func (a *App) export(to string, p target.Process, out *spread) (end func() error
 	}, nil
 }
 
+// hostAndPort is what somebody writes who means a collector, and not a file.
+var hostAndPort = regexp.MustCompile(`^[\w.-]*:\d+$`)
+
 // destination is how requests get to a collector or into a file, and its name
 // without secrets.
 func destination(to string) (send otlp.Sender, shown string, closed func() error, err error) {
 	if !otlp.IsURL(to) {
 		// What a program in production had in its memory is for its owner alone.
-		file, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+		if hostAndPort.MatchString(to) {
+			return nil, "", nil, fmt.Errorf("write http://%s for a collector, or ./%s for a file", to, to)
+		}
+		file, err := createFresh(to, 0o600)
 		if err != nil {
 			return nil, "", nil, err
+		}
+		if err := file.private(); err != nil {
+			return nil, "", nil, errors.Join(err, file.Close())
 		}
 		return otlp.ToWriter(file), to, file.Close, nil
 	}

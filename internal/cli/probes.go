@@ -100,7 +100,7 @@ func (a *App) probesText(list []daemon.Entry) error {
 	rows := [][]string{{"ID", "TARGET", "KIND", "LOCATION", "OWNER", "AGE", "HITS", "COST"}}
 	for _, e := range list {
 		s := e.State
-		cost := fmt.Sprintf("%.1f ns", s.CostNS)
+		cost := sink.Cost(s.CostNS)
 		if s.Throttled {
 			cost += ", over budget"
 		}

@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -35,7 +34,7 @@ On a terminal, a live page adds the calls up by function and shows the last tree
 them. In a pipe, or with --plain, spans come as they end. --tree waits for the root of
 each trace and draws it; --pprof FILE adds all of them up, for go tool pprof.`
 
-const traceExample = `  sidelight trace shop 'shop.(*Shop).Place' 'shop.(*Shop).take' --tree
+const traceExample = `  sidelight trace shop 'shop.(*Shop).take' 'shop.(*Shop).bill' --tree
   sidelight trace shop main.handle main.load --attr user=req.User.ID --for 10s --output json
   sidelight trace shop main.handle --otlp http://localhost:4318 --for 10m
   sidelight trace shop main.handle main.load --pprof calls.pb.gz --for 30s`
@@ -168,14 +167,18 @@ func (a *App) callsPage(name string, s *sessionFlags, f *traceFlags, out *spread
 // spread passes events on, and the spans among them to others.
 type spread struct {
 	sink.Sink
-	to []func(*probe.Span)
+	to   []func(*probe.Span)
+	live bool // there was a session
 }
 
 // Event takes one event.
 func (s *spread) Event(e probe.Event) error {
-	if span, ok := e.(*probe.Span); ok {
+	switch e := e.(type) {
+	case *probe.Ready:
+		s.live = true
+	case *probe.Span:
 		for _, to := range s.to {
-			to(span)
+			to(e)
 		}
 	}
 	return s.Sink.Event(e)
@@ -183,13 +186,16 @@ func (s *spread) Event(e probe.Event) error {
 
 // profile adds spans up for go tool pprof; end writes the file.
 func (a *App) profile(path string, out *spread) (end func() error, err error) {
-	file, err := os.Create(path)
+	file, err := createFresh(path, 0o666)
 	if err != nil {
 		return nil, fmt.Errorf("--pprof: %w", err)
 	}
 	prof, began := sink.NewPprof(), time.Now()
 	out.to = append(out.to, prof.Add)
 	return func() error {
+		if !out.live {
+			return file.Close()
+		}
 		if err := errors.Join(prof.Write(file, time.Since(began)), file.Close()); err != nil {
 			return fmt.Errorf("--pprof %s: %w", path, err)
 		}

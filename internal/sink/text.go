@@ -136,15 +136,14 @@ func (t *Text) count(e *probe.CountNow) error {
 	}
 	rows := ""
 	if e.By != nil {
-		if e.Final {
-			if _, err := io.WriteString(t.w, "\n"+t.rowsTable(e.By, "")+"\n"); err != nil {
-				return err
-			}
-		}
 		rows = rowsLine(e.By)
 	}
-	return t.line(e.Time, e.Probe, t.paint.Place(pad(Escape(e.Location), t.width.place)),
+	err := t.line(e.Time, e.Probe, t.paint.Place(pad(Escape(e.Location), t.width.place)),
 		t.paint.Bold(fmt.Sprintf("%12s", Number(e.Count))), rate, rows)
+	if err == nil && e.Final && e.By != nil {
+		err = t.write("\n" + t.rowsTable(e.By, "") + "\n")
+	}
+	return err
 }
 
 func (t *Text) line(at time.Time, name string, columns ...string) error {
@@ -198,7 +197,7 @@ func Accounting(e *probe.End) string {
 		parts = append(parts, Number(e.ConditionErrors)+" condition errors")
 	}
 	if c := Tenth(e.CostNS); c > 0 {
-		parts = append(parts, fmt.Sprintf("%.1f ns each", c))
+		parts = append(parts, Cost(c)+" each")
 	}
 	return strings.Join(append(parts, "longest pause "+Pause(e.Pause)), "; ")
 }
@@ -251,6 +250,9 @@ func Pause(d time.Duration) string {
 	}
 	return Number(uint64(d.Microseconds())) + " µs"
 }
+
+// Cost says what a hit costs, in nanoseconds.
+func Cost(ns float64) string { return duration(Tenth(ns)) }
 
 // Number writes a number with its thousands apart, as people read it.
 func Number(n uint64) string {

@@ -104,10 +104,14 @@ func (t *Tree) lines(text *Text) []string {
 		}
 		line := *s
 		line.Depth, line.Creator = 0, nil
-		if s == root {
-			line.Joined = nil // said above
+		via := ""
+		if s.TraceID == root.TraceID { // said above
+			if s != root && joinedText(s) != "" {
+				via = paint.Dim("  by way of the application's span " + s.Above)
+			}
+			line.Joined = nil
 		}
-		out = append(out, paint.Dim(first)+text.spanText(&line)+share)
+		out = append(out, paint.Dim(first)+text.spanText(&line)+via+share)
 		list := t.below[s.ID]
 		slices.SortStableFunc(list, func(x, y *probe.Span) int { return x.Start.Compare(y.Start) })
 		for i, c := range list {

@@ -118,7 +118,7 @@ func (w *writer) value(v probe.Value, depth int) {
 		})
 		w.WriteString(rest(len(v.Entries), v))
 	case probe.String:
-		if len(v.Data) == 0 && v.Truncated { // such as the keys of a map beyond a bound
+		if notTaken(v) {
 			w.WriteString(fmt.Sprintf("<%s bytes, not taken>", number(v.Len)))
 			return
 		}

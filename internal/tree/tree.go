@@ -95,9 +95,7 @@ func (n *Node) fill(v probe.Value) {
 		n.list(v)
 	case probe.Map:
 		n.Size = size(len(v.Entries), v.Len, "len")
-		for _, e := range v.Entries {
-			n.Children = append(n.Children, part(inline(e.Key, nameRoom), e.Value))
-		}
+		n.entries(v.Entries)
 	case probe.Chan:
 		n.channel(v)
 	case probe.Func:
@@ -119,6 +117,32 @@ func (n *Node) fill(v probe.Value) {
 	default:
 		n.Text = inline(v, 0)
 	}
+}
+
+// entries makes the nodes of a map's entries. Those of which neither key nor value
+// was taken, behind the first few, have one row together: they say nothing else.
+func (n *Node) entries(entries []probe.Entry) {
+	bare := 0
+	for _, e := range entries {
+		if notTaken(e.Key) && e.Value.Shape == probe.Pointer && len(e.Value.Elems) == 0 {
+			if bare++; bare > fewBare {
+				continue
+			}
+		}
+		n.Children = append(n.Children, part(inline(e.Key, nameRoom), e.Value))
+	}
+	if more := bare - fewBare; more > 0 {
+		n.Children = append(n.Children, Node{Name: fmt.Sprintf("… %s more like these", number(int64(more))), Look: Faint})
+	}
+}
+
+// fewBare is how many entries are shown of which nothing was taken.
+const fewBare = 3
+
+// notTaken tells of a text that there was no room for, such as the keys of a map
+// beyond a bound.
+func notTaken(v probe.Value) bool {
+	return v.Shape == probe.String && len(v.Data) == 0 && v.Truncated
 }
 
 // mark takes over what is to be known of a value besides itself.

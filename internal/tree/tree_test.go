@@ -104,6 +104,20 @@ func TestBytesAreNoPage(t *testing.T) {
 	}
 }
 
+// Entries of a large map of which nothing was taken are told in one row.
+func TestEntriesNotTaken(t *testing.T) {
+	v := probe.Value{Shape: probe.Map, Type: "map[string]*main.User", Len: 100_000}
+	for i := range 200 {
+		v.Entries = append(v.Entries, probe.Entry{Key: probe.Value{Shape: probe.String, Len: 11, Truncated: true},
+			Value: probe.Value{Shape: probe.Pointer, Uint: uint64(i + 1)}})
+	}
+	v.Entries[100].Key = probe.Value{Shape: probe.String, Data: []byte("alice"), Len: 5}
+	n := Of("rows", v)
+	if len(n.Children) != 5 || n.Children[3].Name != `"alice"` || n.Children[4].Name != "… 196 more like these" || n.Size != "(200 of 100,000" && n.Size != "200 of 100,000" {
+		t.Errorf("%d rows, %+v, %s", len(n.Children), n.Children, n.Size)
+	}
+}
+
 func TestItems(t *testing.T) {
 	n := Node{Items: []string{"1", "22", "333", "4444"}}
 	for room, want := range map[int]string{
