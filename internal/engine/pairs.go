@@ -39,7 +39,7 @@ func (s *sums) opens() []underway {
 }
 
 // running counts the calls under way of each probe; of many probes, not more than
-// ten times a second.
+// ten times a second, unless recount asks for it.
 func (s *sums) running() []uint64 {
 	if time.Since(s.counted) < 100*time.Millisecond && len(s.open) > hooked {
 		return s.open
@@ -50,6 +50,10 @@ func (s *sums) running() []uint64 {
 	}
 	return s.open
 }
+
+// recount lets the calls under way be counted anew: what was one of them is counted
+// among those that have ended.
+func (s *sums) recount() { s.counted = time.Time{} }
 
 // calls is what became of the calls of a probe.
 func (s *sums) calls(i int) *probe.Calls {
@@ -131,6 +135,7 @@ func (s *sums) drop(o underway) {
 	if !atomic.CompareAndSwapUint64(s.pointer(o.word), o.key, 0) {
 		return
 	}
+	s.recount()
 	if s.stages(o.probe) {
 		s.unstage(stage)
 	}

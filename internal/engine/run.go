@@ -254,6 +254,7 @@ func (w *watch) end(ended []int, why []probe.Reason) {
 	w.hits()
 	if w.l.sums != nil {
 		w.l.sums.leave(ended)
+		w.l.sums.recount()
 	}
 	w.spans(math.MaxUint64)
 	if !w.l.machine.alive() {
