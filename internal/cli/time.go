@@ -34,7 +34,7 @@ At most --rate snapshots are shown in a second, and no more are taken than the
 budget allows; the summary counts the others. --depth, --max-items, --max-bytes,
 --frames and --watch are those of sidelight snapshot.`
 
-const timeExample = `  sidelight time shop 'shop.(*Shop).Place'
+const timeExample = `  sidelight time shop 'shop.(*Shop).take'
   sidelight time shop main.handle --by r.Method --for 1m
   sidelight time shop main.handle --if '$duration > 50ms'
   sidelight time shop main.handle --if '$duration > 50ms' --snapshot --limit 5

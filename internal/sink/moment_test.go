@@ -193,3 +193,15 @@ func TestSharedPointerIsShownOnce(t *testing.T) {
 		}
 	}
 }
+
+// Of a call that was timed, the arguments are what was asked for.
+func TestArgumentsOfACallComeFirst(t *testing.T) {
+	m := &probe.Moment{Frames: []probe.Frame{{Variables: []probe.Variable{
+		{Name: "s", Role: probe.RoleReceiver, Value: integer(1)}, {Name: "qty", Role: probe.RoleArgument, Value: integer(2)}}}}}
+	for _, m.Call = range []bool{false, true} {
+		text := strings.Join(MomentLines(m, false, 0), "\n")
+		if first := strings.Index(text, "arguments") < strings.Index(text, "receiver"); first != m.Call {
+			t.Errorf("a call: %v, and its text is\n%s", m.Call, text)
+		}
+	}
+}

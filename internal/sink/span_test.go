@@ -46,7 +46,7 @@ func TestSpansNameTheTraceThatTheyJoin(t *testing.T) {
 	for what, lists := range map[string][2][]string{
 		text.String(): {{"main.c  1.00 ms  trace " + appTrace + "\n", "  main.b  1.00 ms\n", "main.a  1.00 ms  trace " + appTrace + "\n", "main.d  1.00 ms\n",
 			"main.e  1.00 ms  trace " + appTrace + " (not sampled)\n", end}, nil},
-		tree.String(): {{"g0  trace " + appTrace + "\nmain.a  1.00 ms\n└─ main.b  1.00 ms  100 %\n   └─ main.c  1.00 ms  by way of the application's span y  100 %\n", end}, nil},
+		tree.String(): {{"g0  trace " + appTrace + "\nmain.a  1.00 ms\n└─ main.b  1.00 ms  100 %\n   └─ main.c  1.00 ms  100 %  by way of the application's span y\n", end}, nil},
 		objects.String(): {{`"span_id":"c","parent_id":"b","parent_span_id":"y"`, `"span_id":"b","parent_id":"a","parent_span_id":"a"`,
 			`"span_id":"a","parent_id":"","parent_span_id":"x"`, `"joined":{"trace_id":"` + appTrace + `","span_id":"s","sampled":false,"remote":true}`,
 			`"unjoined":"too far"`, `"suppressed_by":{"limit":3,"rate":1},"dropped_by":{"buffer_full":3}`}, {`"unjoined":""`}},

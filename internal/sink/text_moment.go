@@ -3,6 +3,7 @@ package sink
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -35,7 +36,7 @@ func momentText(m *probe.Moment, paint Paint, width int, zone *time.Location, na
 	p.head(m, zone, name)
 	p.section("watches", tree.Named(m.Watches))
 	if len(m.Frames) > 0 {
-		p.site(&m.Frames[0])
+		p.site(&m.Frames[0], m.Call)
 		p.stack(m.Frames)
 	}
 	p.foot(m)
@@ -116,9 +117,14 @@ func (p *page) section(title string, nodes []tree.Node) {
 	p.nodes(nodes, "    ")
 }
 
-// site writes the variables of the function that was hit.
-func (p *page) site(f *probe.Frame) {
-	for _, g := range tree.Groups(f.Variables) {
+// site writes the variables of the function that was hit. Of a call that was timed,
+// its arguments are what was asked for, and come first.
+func (p *page) site(f *probe.Frame, call bool) {
+	groups := tree.Groups(f.Variables)
+	if i := slices.IndexFunc(groups, func(g tree.Group) bool { return g.Title == tree.Arguments }); call && i > 0 {
+		groups = slices.Concat(groups[i:i+1], groups[:i], groups[i+1:])
+	}
+	for _, g := range groups {
 		p.section(g.Title, g.Nodes)
 	}
 	if len(f.Variables) == 0 {

@@ -111,7 +111,7 @@ func (t *Tree) lines(text *Text) []string {
 			}
 			line.Joined = nil
 		}
-		out = append(out, paint.Dim(first)+text.spanText(&line)+via+share)
+		out = append(out, paint.Dim(first)+text.spanText(&line)+share+via)
 		list := t.below[s.ID]
 		slices.SortStableFunc(list, func(x, y *probe.Span) int { return x.Start.Compare(y.Start) })
 		for i, c := range list {

@@ -303,13 +303,16 @@ type Group struct {
 	Nodes []Node
 }
 
+// Arguments is the title of the arguments' group.
+const Arguments = "arguments"
+
 // titles has the roles in the order in which a reader wants them.
 var titles = []struct {
 	role  probe.Role
 	title string
 }{
 	{probe.RoleReceiver, "receiver"},
-	{probe.RoleArgument, "arguments"},
+	{probe.RoleArgument, Arguments},
 	{probe.RoleLocal, "locals"},
 	{probe.RoleResult, "results"},
 	{probe.RoleCaptured, "captured"},
