@@ -49,8 +49,12 @@ type spanRecord struct {
 }
 
 // losses are the records that the probes had lost, each: certainly when a record was
-// written, and at most.
-type losses struct{ before, by []uint64 }
+// written, and at most. What a limit refused is not among them: it came after every
+// end that was recorded, and so between no begin and its end.
+type losses struct {
+	before, by []uint64
+	limited    []bool // the limit has refused some
+}
 
 // maxOpen bounds the calls that are remembered.
 const maxOpen = 1 << 17
@@ -223,7 +227,7 @@ func (t *tracing) gone(goid uint64, m spanRecord, is func(*begun) bool) {
 		switch {
 		case b.exiting:
 			b.span.Outcome = probe.Goexited
-		case b.lost != m.lost.by[b.probe]:
+		case b.lost != m.lost.by[b.probe] || m.lost.limited[b.probe]:
 			b.span.Outcome = probe.Lost
 		default:
 			b.span.Outcome = probe.Panicked
@@ -304,11 +308,15 @@ func (w *watch) spans(before uint64) {
 // last one, and what had been lost by that look was so before them.
 func (w *watch) losses() losses {
 	totals := w.l.reader.totals()
-	now := make([]uint64, len(totals))
+	now, limited := make([]uint64, len(totals)), make([]bool, len(totals))
 	for i, t := range totals {
 		now[i] = t.Dropped + t.Suppressed
+		if t.Reasoned { // what its limit refused came after all that it told
+			now[i] = t.Dropped + t.Why.Budget + t.Why.Passed
+		}
+		limited[i] = t.Why.Limit > 0
 	}
-	out := losses{before: w.missed[0], by: now}
+	out := losses{before: w.missed[0], by: now, limited: limited}
 	if out.before == nil {
 		out.before = make([]uint64, len(now))
 	}

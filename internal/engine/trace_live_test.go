@@ -101,3 +101,22 @@ func TestSpansTellErrors(t *testing.T) {
 		t.Errorf("%d errors of %d, want 100 of 300", bad, len(o.spans()))
 	}
 }
+
+// What the limit refuses comes after all that was told: it makes no span a lost one.
+func TestSpansWithinTheLimitAreWhole(t *testing.T) {
+	c := startCalls(t, "")
+	c.truth("churn", 20)
+	for range 10 {
+		o := observe(t, c, probe.Spec{Kind: probe.Trace, At: "main.parked", Limit: 45})
+		time.Sleep(50 * time.Millisecond)
+		end := o.end()["p1"]
+		n := map[probe.Outcome]int{}
+		for _, s := range o.spans() {
+			n[s.Outcome]++
+		}
+		if n[probe.Lost] != 0 || n[probe.Panicked] != 0 || n[probe.Returned] == 0 || end.Why.Limit == 0 {
+			t.Errorf("%v; %+v", n, end)
+		}
+	}
+	checkText(t, c)
+}

@@ -42,7 +42,7 @@ func TestSpansEndWithTheLimit(t *testing.T) {
 		for i, e := range c.calls {
 			h := &probe.Hit{Goroutine: uint64(e.goid), Time: time.Unix(int64(i), 0), Values: make([]probe.NamedValue, compile.TraceAttrs+1)}
 			h.Values[len(h.Values)-1].Value.Shape = probe.Nil
-			tr.record(spanRecord{hit: h, role: e.role, i: e.probe, lost: losses{make([]uint64, 2), make([]uint64, 2)}})
+			tr.record(spanRecord{hit: h, role: e.role, i: e.probe, lost: losses{make([]uint64, 2), make([]uint64, 2), make([]bool, 2)}})
 		}
 		tr.leave(func(uint64) bool { return false })
 		if !slices.Equal(got, c.want) {
@@ -65,7 +65,7 @@ func TestSpansThatMayHaveLostTheirEnds(t *testing.T) {
 		record := func(i int, depth uint64) {
 			h := &probe.Hit{Goroutine: 1, Values: make([]probe.NamedValue, compile.TraceAttrs+1)}
 			h.Values[compile.TraceDepth].Value.Uint = depth
-			tr.record(spanRecord{hit: h, role: program.RoleStart, i: i, lost: losses{[]uint64{c.before, 0}, []uint64{c.by, 0}}})
+			tr.record(spanRecord{hit: h, role: program.RoleStart, i: i, lost: losses{[]uint64{c.before, 0}, []uint64{c.by, 0}, make([]bool, 2)}})
 		}
 		record(0, 16)
 		record(c.next, 8)
@@ -88,7 +88,7 @@ func TestSpansEndByTheirOwnEnds(t *testing.T) {
 			creator: func(uint64) string { return "" }, out: func(s *probe.Span) { got = append(got, s.Outcome) }}
 		record := func(role program.Role, by uint64, l lap) {
 			h := &probe.Hit{Goroutine: 1, Values: make([]probe.NamedValue, compile.TraceAttrs+1)}
-			tr.record(spanRecord{hit: h, role: role, lost: losses{[]uint64{0}, []uint64{by}}, lap: l})
+			tr.record(spanRecord{hit: h, role: role, lost: losses{[]uint64{0}, []uint64{by}, []bool{false}}, lap: l})
 		}
 		record(program.RoleStart, 0, lap{})
 		record(program.RoleStop, c.by, c.lap)
