@@ -11,7 +11,8 @@ import (
 	"github.com/sidelight-dev/sidelight/internal/view"
 )
 
-const showLong = `Open a file of snapshots that sidelight snapshot … --save FILE has made.
+const showLong = `Open a file of snapshots, made by --save FILE of sidelight snapshot, time
+--snapshot or apply.
 
 On a terminal it is a page to walk through: the frames of the stack, and the
 variables of the chosen one, to unfold and to search; ? there lists the keys.

@@ -93,8 +93,9 @@ func ErrorText(v probe.Value) string {
 }
 
 // ShortFunction is a function's name with the path of its package cut to the last
-// element.
+// element. Instantiations are named as where names them.
 func ShortFunction(name string) string {
+	name = strings.ReplaceAll(name, "go.shape.", "")
 	head := name
 	if i := strings.IndexByte(head, '['); i >= 0 {
 		head = head[:i]

@@ -28,7 +28,7 @@ func Clip(s string, columns int) string {
 // Short is a name of Go without the directories of import paths, as Go itself
 // prints types: *shop.Order for *example.com/acme/shop.Order.
 func Short(name string) string {
-	name = probe.Escape(name)
+	name = strings.ReplaceAll(probe.Escape(name), shape, "")
 	var b strings.Builder
 	start := 0 // of the path that is being read
 	for i, r := range name {
@@ -43,6 +43,9 @@ func Short(name string) string {
 	b.WriteString(name[start:])
 	return b.String()
 }
+
+// shape is before a type that an instantiation has for all types like it.
+const shape = "go.shape."
 
 func inPath(r rune) bool {
 	return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("._-~%+", r)

@@ -14,7 +14,7 @@ func TestShort(t *testing.T) {
 		"*example.com/acme/shop.Order": "*shop.Order",
 		"map[a.b/c.K]*d.e/f-g/h.V":     "map[c.K]*h.V",
 		"func(x.y/z.A, ...int) q/r.B":  "func(z.A, ...int) r.B",
-		"a/b.Box[go.shape.int,c/d.T]":  "b.Box[go.shape.int,d.T]",
+		"a/b.Box[go.shape.int,c/d.T]":  "b.Box[int,d.T]",
 		"<-chan a/b.T":                 "<-chan b.T",
 		"a/b.(*Shop).take.func1":       "b.(*Shop).take.func1",
 		"evil/\x1b[2J":                 `\x1b[2J`,
