@@ -28,6 +28,8 @@ func flagError(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	var invalid *pflag.InvalidValueError
 	switch {
+	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "":
+		err = fmt.Errorf("%w (what begins with - and is no flag comes last, after --)", err)
 	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "":
 		if near := nearFlags(cmd, unknown.GetSpecifiedName()); len(near) > 0 {
 			err = fmt.Errorf("%w (did you mean --%s?)", err, strings.Join(near, " or --"))

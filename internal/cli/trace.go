@@ -157,7 +157,7 @@ func (a *App) callsPage(name string, s *sessionFlags, f *traceFlags, out *spread
 	return func() error {
 		err := live.Close()
 		if f.screen.still == "" && calls.Len() > 0 {
-			_, wrong := fmt.Fprintln(a.Stdout, strings.Join(calls.Lines(sink.TopTotal, 0, a.paint(a.Stdout)), "\n"))
+			_, wrong := fmt.Fprintln(a.Stdout, strings.Join(calls.Lines(sink.TopTotal, 0, columns(a.Stdout), a.paint(a.Stdout)), "\n"))
 			err = errors.Join(err, wrong)
 		}
 		return err

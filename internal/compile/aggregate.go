@@ -90,6 +90,9 @@ func numberHint(text string, o *operand) string {
 	case reflect.Bool:
 		return "count tells how often a condition holds: sidelight count … --if '" + text + "'"
 	case reflect.Pointer:
+		if o.typ.Elem != nil && o.typ.Elem.Kind == reflect.Struct {
+			return "measure one of its fields"
+		}
 		return "follow it to a number: (*" + text + ")"
 	case reflect.Struct:
 		return "measure one of its fields"

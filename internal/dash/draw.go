@@ -194,7 +194,7 @@ func (p *page) calls(room int) []string {
 		tree = append([]string{""}, p.tree.Lines(paint)...)
 	}
 	most := max(1, room-len(out)-min(len(tree), room/2)-2)
-	out = append(out, c.Lines(p.by, most, paint)...)
+	out = append(out, c.Lines(p.by, most, p.width, paint)...)
 	return append(out, tree...)
 }
 
@@ -207,5 +207,5 @@ func (p *page) functions(room int) []string {
 		}
 	}
 	out = append(out, "")
-	return append(out, p.table.Lines(p.by, room-len(out), p.opt.Paint)...)
+	return append(out, p.table.Lines(p.by, room-len(out), p.width, p.opt.Paint)...)
 }

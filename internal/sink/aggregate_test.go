@@ -3,6 +3,7 @@ package sink
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math"
 	"math/big"
 	"os"
@@ -143,6 +144,31 @@ func TestCallsAreDocumented(t *testing.T) {
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[callsObject]()) {
 		if name := f.Tag.Get("json"); !strings.Contains(row, "`"+name+"`") {
 			t.Errorf("docs/output.md does not name %q of calls", name)
+		}
+	}
+}
+
+// A table that is too wide for the terminal keeps the column that sorts it.
+func TestTablesFit(t *testing.T) {
+	rows := func() [][]string {
+		return [][]string{{"function", "calls", "total", "mean", "p99"}, {"main.(*Server).handle", "1,000", "33.2 ms", "7.50 µs", "53.6 µs"}}
+	}
+	for _, c := range []struct {
+		width int
+		keep  string
+		want  string
+	}{
+		{0, "p99", "[main.(*Server).handle 1,000 33.2 ms 7.50 µs 53.6 µs]"},
+		{60, "p99", "[main.(*Server).handle 1,000 33.2 ms 7.50 µs 53.6 µs]"},
+		{56, "p99", "[main.(*Server).handle 1,000 33.2 ms 53.6 µs]"},
+		{40, "total", "[main.(*Server).handle 1,000 33.2 ms]"},
+		{38, "p99", "[main.(*Server).handle 53.6 µs]"},
+		{20, "p99", "[…).handle 53.6 µs]"},
+		{3, "p99", "[… 53.6 µs]"},
+	} {
+		got := fit(rows(), c.width, c.keep)
+		if fmt.Sprint(got[1]) != c.want || len(got[0]) != len(got[1]) {
+			t.Errorf("%d columns: %v, want %s", c.width, got, c.want)
 		}
 	}
 }

@@ -112,8 +112,8 @@ func nanoseconds(d time.Duration) probe.Value {
 	return probe.Value{Shape: probe.Int, Type: "int64", Int: int64(d)}
 }
 
-// Lines is the first functions as the lines of a table; most 0: all.
-func (c *Calls) Lines(by string, most int, paint Paint) []string {
+// Lines is the first functions as the lines of a table, as those of Functions.
+func (c *Calls) Lines(by string, most, width int, paint Paint) []string {
 	rows := slices.Collect(maps.Values(c.rows))
 	key := func(r *callRow) float64 {
 		switch by {
@@ -142,7 +142,7 @@ func (c *Calls) Lines(by string, most int, paint Paint) []string {
 		}
 		cells = append(cells, row)
 	}
-	out := strings.Split(strings.TrimSuffix(table(cells, paint), "\n"), "\n")
+	out := strings.Split(strings.TrimSuffix(table(fit(cells, width, by), paint), "\n"), "\n")
 	if more > 0 {
 		out = append(out, paint.Dim(fmt.Sprintf("  %d more with less", more)))
 	}

@@ -48,7 +48,7 @@ func TestCallsAddUp(t *testing.T) {
 		t.Errorf("%d seconds are remembered", len(got))
 	}
 	c.Add(&probe.Span{Function: "shop.never", Outcome: probe.Unfinished, Start: start})
-	text := strings.Join(c.Lines("p99", 1, Paint(false)), "\n")
+	text := strings.Join(c.Lines("p99", 1, 0, Paint(false)), "\n")
 	if !strings.Contains(text, "shop.f") || !strings.Contains(text, "1 more") || strings.Contains(text, "never") {
 		t.Errorf("the largest is not first:\n%s", text)
 	}

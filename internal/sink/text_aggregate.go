@@ -3,6 +3,7 @@ package sink
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/sidelight-dev/sidelight/internal/probe"
@@ -227,13 +228,56 @@ func RowLines(by *probe.Rows, typ string, most int, paint Paint) []string {
 	return strings.Split(strings.TrimSuffix(table(rows, paint), "\n"), "\n")
 }
 
+// fit leaves columns out of a table, the last first, until it fits into so many columns
+// of the terminal; 0: any. The first one, and the one with the title keep, stay; of the
+// first, what is too wide is cut in front, where names are alike.
+func fit(rows [][]string, width int, keep string) [][]string {
+	if width == 0 {
+		return rows
+	}
+	for last := len(rows[0]) - 1; last > 0 && wide(rows) > width; last-- {
+		if rows[0][last] != keep {
+			for i, row := range rows {
+				rows[i] = slices.Delete(row, last, last+1)
+			}
+		}
+	}
+	over := wide(rows) - width
+	if over <= 0 {
+		return rows
+	}
+	room := max(1, widest(rows, 0)-over)
+	for _, row := range rows {
+		if r := []rune(row[0]); len(r) > room {
+			row[0] = "…" + string(r[len(r)-room+1:])
+		}
+	}
+	return rows
+}
+
+// wide is how many columns of the terminal a table takes.
+func wide(rows [][]string) (n int) {
+	for j := range rows[0] {
+		n += 2 + widest(rows, j)
+	}
+	return n
+}
+
+// widest is the width of a column; not every row has it.
+func widest(rows [][]string, j int) (n int) {
+	for _, row := range rows {
+		if j < len(row) {
+			n = max(n, runes(row[j]))
+		}
+	}
+	return n
+}
+
 // table aligns rows: the first column to the left, the others to the right.
 func table(rows [][]string, paint Paint) string {
 	width := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, c := range row {
-			width[i] = max(width[i], runes(c))
-		}
+	for j := range width {
+		width[j] = widest(rows, j)
 	}
 	var b strings.Builder
 	for i, row := range rows {

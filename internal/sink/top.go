@@ -83,7 +83,7 @@ func (t *Top) write(at time.Time) error {
 		return err
 	}
 	text := t.paint.Dim(at.In(t.opt.Zone).Format("15:04:05")) + "  " + t.paint.Bold(Escape(t.opt.Pattern)) + "\n" +
-		strings.Join(t.table.Lines(t.opt.By, t.opt.Rows, t.paint), "\n") + "\n"
+		strings.Join(t.table.Lines(t.opt.By, t.opt.Rows, t.opt.Width, t.paint), "\n") + "\n"
 	if said := t.table.Marks(); said != "" {
 		text += t.paint.Warn(said) + "\n"
 	}
@@ -207,8 +207,9 @@ func (f *Functions) Sorted(by string) []*FunctionRow {
 	return out
 }
 
-// Lines is the first functions as the lines of a table; most 0: all.
-func (f *Functions) Lines(by string, most int, paint Paint) []string {
+// Lines is the first functions as the lines of a table; most 0: all. Columns for which
+// width has no room are left out, but for the one that sorts; width 0: none.
+func (f *Functions) Lines(by string, most, width int, paint Paint) []string {
 	rows := f.Sorted(by)
 	more := 0
 	if most > 0 && len(rows) > most {
@@ -219,7 +220,7 @@ func (f *Functions) Lines(by string, most int, paint Paint) []string {
 	for _, r := range rows {
 		cells = append(cells, r.cells())
 	}
-	out := strings.Split(strings.TrimSuffix(table(cells, paint), "\n"), "\n")
+	out := strings.Split(strings.TrimSuffix(table(fit(cells, width, by), paint), "\n"), "\n")
 	if more > 0 {
 		out = append(out, paint.Dim(fmt.Sprintf("  %d more with less", more)))
 	}
