@@ -74,6 +74,9 @@ func TestPageFitsIntoItsTerminal(t *testing.T) {
 		if len(lines) > size[1] {
 			t.Errorf("%d lines in %d", len(lines), size[1])
 		}
+		if last := lines[len(lines)-1]; size[0] == 20 && !strings.Contains(p.draw(), "…") {
+			t.Errorf("nothing says that lines are cut: %q", last)
+		}
 		for _, l := range lines {
 			if w := lipgloss.Width(l); w > size[0] {
 				t.Errorf("a line of %d columns in %d: %q", w, size[0], l)

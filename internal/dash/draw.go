@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"github.com/sidelight-dev/sidelight/internal/probe"
 	"github.com/sidelight-dev/sidelight/internal/sink"
@@ -38,11 +38,8 @@ func (p *page) draw() string {
 		lines = append(lines, "")
 	}
 	lines = append(lines, p.opt.Paint.Dim(p.keys()))
-	cut := lipgloss.NewStyle().MaxWidth(p.width)
 	for i := range lines {
-		if lipgloss.Width(lines[i]) > p.width {
-			lines[i] = cut.Render(lines[i])
-		}
+		lines[i] = ansi.Truncate(lines[i], p.width, "…")
 	}
 	return strings.Join(lines, "\n")
 }

@@ -124,7 +124,7 @@ func TestQuantities(t *testing.T) {
 	}{
 		{0, durationName, "0.00 ns"}, {999, durationName, "999 ns"}, {999.7, durationName, "1.00 µs"}, {1.5e6, durationName, "1.50 ms"},
 		{-2e9, durationName, "-2.00 s"}, {3.6e12, durationName, "1h0m0s"}, {3, "int", "3"}, {1234567, "int", "1,234,567"},
-		{0.12345, "float64", "0.1235"}, {math.NaN(), "int", "-"}, {math.Inf(1), "float64", "+Inf"},
+		{0.12345, "float64", "0.1235"}, {43598.4, "float64", "43,598"}, {-9999.6, "float64", "-10,000"}, {9999.4, "float64", "9,999"}, {999.9, "float64", "999.9"}, {math.NaN(), "int", "-"}, {math.Inf(1), "float64", "+Inf"},
 	} {
 		if got := Quantity(c.v, c.typ); got != c.want {
 			t.Errorf("%v %s: %q, want %q", c.v, c.typ, got, c.want)

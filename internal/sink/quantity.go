@@ -26,7 +26,7 @@ func Quantity(v float64, typ string) string {
 		return duration(v)
 	case v == math.Trunc(v) && math.Abs(v) < 1e6:
 		return strconv.FormatFloat(v, 'f', -1, 64)
-	case math.Abs(v) >= 1e6 && math.Abs(v) < 1e15:
+	case math.Abs(v) >= 999.95 && math.Abs(v) < 1e15:
 		return signed(v, func(n float64) string { return Number(uint64(math.Round(n))) })
 	}
 	return strconv.FormatFloat(v, 'g', 4, 64)
