@@ -69,8 +69,9 @@ func clockCall() map[string]Syscall {
 	return map[string]Syscall{"clock_gettime": Sys(sysClockGettime, Num(clockMonotonic), Num(0x40000000))}
 }
 
-// forbidden asks the filters of a thread about calls that would be made. It returns the name of one that does not pass, and "" if all do. A filter that
-// cannot be evaluated is an error.
+// forbidden asks the filters of a thread about calls that would be made. It returns
+// the name of one that does not pass, and "" if all do. A filter that cannot be
+// evaluated is an error.
 func forbidden(filters [][]bpf.RawInstruction, calls map[string]Syscall) (string, error) {
 	var vms []*bpf.VM
 	for _, raw := range filters {

@@ -112,9 +112,9 @@ func (g *gen) claimStage(p *pairing, none amd64.Label) {
 	a.Op(amd64.ADD, g.out, last, 8)
 }
 
-// chargeStage counts the snapshot that was taken, and the ticks of the clock from its first
-// reading of the clock to its last, unless the thread was off its processor
-// meanwhile. The sampled pass (see sampled) goes without them.
+// chargeStage counts the snapshot that was taken, and the ticks of the clock from its
+// first reading to its last, unless the thread was off its processor meanwhile. The
+// sampled pass (see sampled) goes without them.
 func (g *gen) chargeStage() {
 	a := g.a
 	interrupted := a.NewLabel()

@@ -214,6 +214,10 @@ func TestACollectorIsPostedTo(t *testing.T) {
 		}, 1, Tally{Sent: 1, Lost: 1}, "too old"},
 		"refuses":   {func(_ int, w http.ResponseWriter) { http.Error(w, `{"message":"who are you?"}`, 401) }, 1, Tally{Lost: 2}, "who are you?"},
 		"elsewhere": {func(_ int, w http.ResponseWriter) { http.Error(w, "", 404) }, 1, Tally{Lost: 2}, "4318"},
+		"sends on": {func(_ int, w http.ResponseWriter) {
+			w.Header().Set("Location", "http://user:word@elsewhere.invalid/v1/traces")
+			w.WriteHeader(307)
+		}, 1, Tally{Lost: 2}, "if http://user:xxxxx@elsewhere.invalid/v1/traces is meant"},
 		"busy once": {func(n int, w http.ResponseWriter) {
 			if n == 1 {
 				w.WriteHeader(503)

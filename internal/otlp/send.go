@@ -72,10 +72,11 @@ func Headers(list string) (http.Header, error) {
 	return out, nil
 }
 
-// ToHTTP posts requests to an endpoint. What a receiver calls a passing trouble is
-// tried again.
+// ToHTTP posts requests to an endpoint, and nowhere else: whoever it sends one to has
+// not been asked for, and gets neither the spans nor the headers. What a receiver calls
+// a passing trouble is tried again.
 func ToHTTP(endpoint string, headers http.Header) Sender {
-	client := &http.Client{Timeout: timeout}
+	client := &http.Client{Timeout: timeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return func(ctx context.Context, request []byte) (int, string, error) {
 		wait := firstWait
 		for try := 1; ; try++ {
@@ -131,6 +132,9 @@ func refusal(resp *http.Response, body []byte) error {
 	}
 	if resp.StatusCode == http.StatusNotFound {
 		err = fmt.Errorf("%w; is it the port of OTLP by HTTP, 4318?", err)
+	}
+	if to, gone := resp.Location(); gone == nil && resp.StatusCode/100 == 3 {
+		err = fmt.Errorf("%w; if %s is meant, name it", err, to.Redacted())
 	}
 	return err
 }

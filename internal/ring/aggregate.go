@@ -84,7 +84,7 @@ const (
 	PairHeld      = 208 // without one, because of its limit, its rate or the budget,
 	PairUnstaged  = 216 // and because there was no room for it
 	StageCount    = 224 // snapshots that were staged,
-	StageCycles   = 232 // and the cycles that it took
+	StageCycles   = 232 // and what it took, in ticks of the clock that the probes read
 )
 
 // Parts of an area with a histogram.

@@ -58,7 +58,7 @@ func (c *Calls) Add(s *probe.Span) {
 		c.rows[s.Function] = r
 	}
 	r.calls++
-	if s.Error != nil || s.Outcome == probe.Panicked {
+	if failed(s) {
 		r.failed++
 	}
 	if s.Outcome == probe.Returned || s.Outcome == probe.Recovered {

@@ -267,7 +267,7 @@ func pad(s string, width int) string {
 	return s + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(s)))
 }
 
-// escapeLines escapes a message of several lines, keeping the lines: marked
+// EscapeLines escapes a message of several lines, keeping the lines: marked
 // places stand below what they mark.
 func EscapeLines(s string) string {
 	lines := strings.Split(s, "\n")

@@ -180,6 +180,9 @@ func harmless(i *amd64.Inst) bool {
 	if i.Mem.Present && i.Mem.Segment != 0 {
 		return false
 	}
+	if i.Kind == amd64.Ret { // one that takes arguments away, or half of an address, leaves another stack
+		return i.Opcode == 0xC3 && !prefixed(i, 0x66)
+	}
 	switch i.Map {
 	case amd64.MapOne:
 		switch i.Opcode {
@@ -191,7 +194,7 @@ func harmless(i *amd64.Inst) bool {
 		if i.Opcode == 0xAE { // fences; with a memory operand it loads control words and states
 			return !i.Mem.Present
 		}
-		return prefixed(i) || !mmx(i.Opcode)
+		return !mmx(i)
 	case amd64.Map0F38:
 		return prefixed(i) || i.Opcode >= 0xF0 // MOVBE, CRC32
 	case amd64.Map0F3A:
@@ -206,21 +209,31 @@ func known(i *amd64.Inst) bool {
 	return bytes.Equal(i.Bytes, []byte{0x0F, 0x05}) || bytes.Equal(i.Bytes, []byte{0x0F, 0x01, 0xF9})
 }
 
-// mmx tells whether an opcode of map 0F works on MMX registers where no prefix makes
-// it one of the vector registers.
-func mmx(opcode byte) bool {
-	switch opcode {
-	case 0x0E, 0x0F, 0x2A, 0x2C, 0x2D, 0xC4, 0xC5:
+// mmx tells whether an instruction of map 0F works on MMX registers. Of most opcodes
+// that do, a prefix makes an instruction of the vector registers.
+func mmx(i *amd64.Inst) bool {
+	switch i.Opcode {
+	case 0x2A, 0x2C, 0x2D: // CVTPI2PS, CVTTPS2PI, CVTPS2PI; with 66 of two doubles
+		return !prefixed(i, 0xF2, 0xF3)
+	case 0xD6: // MOVDQ2Q and MOVQ2DQ with F2 and F3
+		return !prefixed(i, 0x66) || prefixed(i, 0xF2, 0xF3)
+	case 0x0E, 0x0F: // FEMMS and 3DNow!
 		return true
+	case 0xC4, 0xC5:
+		return !prefixed(i)
 	}
-	return opcode >= 0x60 && opcode < 0x80 || opcode >= 0xD0 && opcode != 0xFF
+	return (i.Opcode >= 0x60 && i.Opcode < 0x80 || i.Opcode >= 0xD0 && i.Opcode != 0xFF) && !prefixed(i)
 }
 
-// prefixed tells whether one of the prefixes 66, F2 and F3 stands before the opcode.
-func prefixed(i *amd64.Inst) bool {
+// prefixed tells whether one of some prefixes stands before the opcode; of 66, F2 and
+// F3 if none is named.
+func prefixed(i *amd64.Inst, some ...byte) bool {
+	if len(some) == 0 {
+		some = []byte{0x66, 0xF2, 0xF3}
+	}
 	for _, b := range i.Bytes {
 		switch {
-		case b == 0x66 || b == 0xF2 || b == 0xF3:
+		case slices.Contains(some, b):
 			return true
 		case b == 0x0F:
 			return false
