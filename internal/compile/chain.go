@@ -28,11 +28,12 @@ var kinds = []string{"*go.opentelemetry.io/otel/sdk/trace.recordingSpan", "go.op
 	"go.opentelemetry.io/otel/trace.nonRecordingSpan", "*go.opentelemetry.io/otel/trace.autoSpan",
 	"go.opentelemetry.io/otel/trace.noopSpan", "go.opentelemetry.io/otel/trace/noop.Span"}
 
-// spansOf reads how the build's contexts carry spans; nil: it has no OpenTelemetry.
+// spansOf reads how the build's contexts carry spans; nil: it has no OpenTelemetry, or
+// one from before 1.0.
 func spansOf(b Build) *spans {
 	key, value := b.TypeByName(otel.KeyType), b.TypeByName("*context.valueCtx")
 	s := &spans{&program.Chain{Max: otel.MaxContexts}, b.TypeByName(otel.ContextType)}
-	if key == nil || key.RType == 0 || value == nil || value.RType == 0 || s.identity == nil {
+	if key == nil || key.RType == 0 || value == nil || value.RType == 0 || !otel.IsIdentity(s.identity) {
 		return nil
 	}
 	base := b.TypesBase()

@@ -122,7 +122,7 @@ type Images struct {
 	looked bool
 }
 
-// carried is how the build's contexts carry OpenTelemetry spans; nil: it has none.
+// carried is how the build's contexts carry OpenTelemetry spans; nil: as of spansOf.
 func (im *Images) carried() *spans {
 	if !im.looked {
 		im.spans, im.looked = spansOf(im.b), true

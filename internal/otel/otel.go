@@ -92,11 +92,11 @@ func IsRequest(t *program.Type) bool {
 func Own(t *program.Type) (sc *program.Type, off int64, ok bool) { return own(t, 2) }
 
 func own(t *program.Type, depth int) (*program.Type, int64, bool) {
-	if isIdentity(t) {
+	if IsIdentity(t) {
 		return t, 0, true
 	}
 	for _, name := range []string{"spanContext", "sc"} {
-		if f := Field(t, name); f != nil && isIdentity(f.Type) {
+		if f := Field(t, name); f != nil && IsIdentity(f.Type) {
 			return f.Type, f.Offset, true
 		}
 	}
@@ -110,7 +110,9 @@ func own(t *program.Type, depth int) (*program.Type, int64, bool) {
 	return nil, 0, false
 }
 
-func isIdentity(t *program.Type) bool {
+// IsIdentity tells whether t is a trace.SpanContext in the form that is known: before
+// 1.0 its fields had other names.
+func IsIdentity(t *program.Type) bool {
 	trace, span := Field(t, "traceID"), Field(t, "spanID")
 	return trace != nil && span != nil && trace.Type != nil && span.Type != nil && trace.Type.Size == 16 && span.Type.Size == 8
 }
