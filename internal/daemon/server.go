@@ -230,12 +230,21 @@ func (d *Daemon) leaves() bool {
 }
 
 // list is all probes, in the order in which they came.
-func (d *Daemon) list() []Entry {
+func (d *Daemon) list() []Entry { return d.listBut(nil) }
+
+// beside is the probes that others have in the process of a session.
+func (d *Daemon) beside(s *session) []Entry {
+	return slices.DeleteFunc(d.listBut(s), func(e Entry) bool { return e.PID != s.open.PID })
+}
+
+func (d *Daemon) listBut(but *session) []Entry {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var ids []int
-	for id := range d.sessions {
-		ids = append(ids, id)
+	for id, s := range d.sessions {
+		if s != holder(but) {
+			ids = append(ids, id)
+		}
 	}
 	slices.Sort(ids)
 	list := []Entry{}

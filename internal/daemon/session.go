@@ -185,7 +185,7 @@ func (s *session) ownReady(ready *probe.Ready) *probe.Ready {
 		issues := append([]probe.Issue{}, out.Probes[i].Issues...)
 		for k := range issues {
 			if issues[k].Code == probe.IssueTaken && strings.Contains(issues[k].Message, fmt.Sprintf("(pid %d)", os.Getpid())) {
-				issues[k].Message = takenByOwn
+				issues[k].Message = s.takenByOwn()
 			}
 		}
 		out.Probes[i].Issues = issues
@@ -193,12 +193,27 @@ func (s *session) ownReady(ready *probe.Ready) *probe.Ready {
 	return &out
 }
 
-// takenByOwn says what holds a place where that is another client's probe.
-const takenByOwn = "the code there is in use by another probe: \"sidelight probes\" lists it with its owner, \"sidelight rm\" takes it out"
+// takenByOwn says what holds a place where that is another client's probe, or which
+// few it can be.
+func (s *session) takenByOwn() string {
+	const few = 3
+	others := s.d.beside(s)
+	if len(others) == 0 || len(others) > few {
+		return "the code there is in use by another probe: \"sidelight probes\" lists it with its owner, \"sidelight rm\" takes it out"
+	}
+	var which []string
+	for _, e := range others {
+		which = append(which, fmt.Sprintf("%s, a %s at %s, of %s (pid %d)", e.ID, e.State.Kind, e.State.Location, e.Owner, e.Client))
+	}
+	if len(which) == 1 {
+		return fmt.Sprintf("the code there is in use by another probe: %s; \"sidelight rm %s\" takes it out", which[0], others[0].ID)
+	}
+	return "the code there is in use by another probe, one of: " + strings.Join(which, "; ") + "; \"sidelight rm ID\" takes it out"
+}
 
 func (s *session) ownFailure(f *failure) *failure {
 	if f != nil && f.Holder == os.Getpid() {
-		f.Text = takenByOwn
+		f.Text = s.takenByOwn()
 	}
 	return f
 }
