@@ -47,8 +47,8 @@ They are installed together. A mistake in the file installs none. A probe that
 this build cannot serve is reported with no sites; the others go on, and the
 exit code at the end is 1.
 
---save keeps what the file's snapshots take, readable for you alone, for sidelight
-show.`
+--save keeps what the file's snapshots take, readable for you alone, for
+sidelight show.`
 
 const applyExample = `  sidelight apply shop -f probes.yaml
   sidelight apply shop -f probes.yaml --save orders.moments

@@ -22,8 +22,8 @@ const dapLong = `Be a debug adapter for an editor: breakpoints that do not stop 
 
 The editor starts this command and speaks the Debug Adapter Protocol with it on
 standard input and output; or it connects to --listen. There, a logpoint is a
-log probe, and a breakpoint takes a snapshot, which the editor shows as a stopped
-thread, with its stack and variables, while the process runs on.
+log probe, and a breakpoint takes a snapshot, which the editor shows as a
+stopped thread, with its stack and variables, while the process runs on.
 
 docs/editors has the configuration for VS Code, Neovim, Emacs, Helix and Zed. An
 attach configuration has these keys, all optional:

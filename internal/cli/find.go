@@ -14,8 +14,9 @@ const patternHelp = `PATTERN is a part of the name. Lower case letters find uppe
 upper case letter means itself. With * (anything) or ? (one letter) it has to
 match the whole name, or its end from a slash on: 'http.*Handler*'. The star of
 (*T) is Go's own and means itself. Where no name has the text, names that have
-its letters in their order are listed instead: srvhttp finds (*Server).ServeHTTP.
-The program's own module comes first, then what matches best.`
+its letters in their order are listed instead: srvhttp finds
+(*Server).ServeHTTP. The program's own module comes first, then what matches
+best.`
 
 const functionsLong = `List the functions of a program that answer to a pattern, as a LOCATION names
 them: with the place where they begin, and why one takes no probe.`

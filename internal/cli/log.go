@@ -21,8 +21,10 @@ A mistake is explained before anything is installed. The log is removed after
 --rate is counted, not emitted: the closing line tells where every hit went.`
 
 const logExample = `  sidelight log shop orders.go:42 'order {o.ID} x{o.Qty} for {name}'
-  sidelight log shop orders.go:42 'big one: {o}' --if 'o.Qty > 10 && name != "test"' --limit 5
-  sidelight log 4711 'main.(*Cart).Add' 'add {item.Name} to {len(c.items)}' --for 10m --rate 20
+  sidelight log shop orders.go:42 'big one: {o}' \
+      --if 'o.Qty > 10 && name != "test"' --limit 5
+  sidelight log 4711 'main.(*Cart).Add' 'add {item.Name} to {len(c.items)}' \
+      --for 10m --rate 20
   sidelight log shop orders.go:42 '{o.ID}' --output json | jq .values`
 
 func (a *App) logCmd() *cobra.Command {

@@ -43,7 +43,8 @@ exponential histograms), those of --by rows to five.`
 
 const measureExample = `  sidelight measure shop orders.go:42 o.Total
   sidelight measure shop orders.go:42 'len(o.Items)' --by o.Customer
-  sidelight measure shop orders.go:42 'o.Total / float64(o.Qty)' --if 'o.Qty > 0' --for 1m --output json`
+  sidelight measure shop orders.go:42 'o.Total / float64(o.Qty)' \
+      --if 'o.Qty > 0' --for 1m --output json`
 
 func (a *App) measureCmd() *cobra.Command {
 	var p probeFlags

@@ -16,8 +16,8 @@ import (
 
 const probesLong = `List the probes that commands and editors of yours have put into processes of
 this machine: in which process, whose they are, how old, how often they were hit
-and what a hit costs. A probe goes with the command or the editor that put it in;
-"sidelight rm" takes it out earlier.
+and what a hit costs. A probe goes with the command or the editor that put it
+in; "sidelight rm" takes it out earlier.
 
 They are held by a process of yours that the first command starts, and that ends
 a minute after the last. Those of another user, or of commands with --no-daemon,

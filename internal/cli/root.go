@@ -27,11 +27,12 @@ unambiguous, or a function: pkg.Func, pkg.(*Type).Method, pkg.Func.func1 for a
 closure, pkg.Generic for all instantiations of a generic function.`
 
 	outputHelp = `With --output json, standard output has one object a line and nothing else:
-"ready" when the probes are live; what they tell, as it comes ("hit", "snapshot",
-"count", "measure", "time" or "span"; docs/output.md has the members); and "end"
-with the reason, the accounting (hits = emitted + suppressed + dropped), the cost
-of a hit and the longest time that a thread was held. Messages about the run are
-on standard error. NO_COLOR turns colours off.`
+"ready" when the probes are live; what they tell, as it comes ("hit",
+"snapshot", "count", "measure", "time" or "span"; docs/output.md has the
+members); and "end" with the reason, the accounting
+(hits = emitted + suppressed + dropped), the cost of a hit and the longest time
+that a thread was held. Messages about the run are on standard error. NO_COLOR
+turns colours off.`
 
 	exitHelp = `Exit codes: 0 done (also by limit, expiry, budget, Ctrl-C, or because the
 target ended), 1 error, 2 usage, 3 refused (permission or safety).`

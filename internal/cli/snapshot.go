@@ -25,16 +25,21 @@ little later is marked with ~ ("late":true in JSON). What could not be read says
 why. Each --watch is an expression as in a log, such as 'len(o.Items)'.
 
 --depth, --max-items and --max-bytes bound what is taken; what they cut says so.
---save keeps the snapshots in a file, readable for you alone, for sidelight show.
+--save keeps the snapshots in a file, readable for you alone, for sidelight
+show.
 
 The probe is removed after --limit snapshots (one, if nothing is said), after
 --for, on Ctrl-C, or with the target.`
 
 const snapshotExample = `  sidelight snapshot shop orders.go:42
-  sidelight snapshot shop 'shop.(*Shop).take' --if 'qty > 10' --watch 'len(s.stock)'
-  sidelight snapshot shop orders.go:42 --depth 5 --frames 30 --save order.moments
-  sidelight snapshot shop orders.go:42 --limit 0 --for 1m --rate 1 --save minute.moments
-  sidelight snapshot shop orders.go:42 -o json | jq 'select(.type=="snapshot").frames[0].variables'`
+  sidelight snapshot shop 'shop.(*Shop).take' --if 'qty > 10' \
+      --watch 'len(s.stock)'
+  sidelight snapshot shop orders.go:42 --depth 5 --frames 30 \
+      --save order.moments
+  sidelight snapshot shop orders.go:42 --limit 0 --for 1m --rate 1 \
+      --save minute.moments
+  sidelight snapshot shop orders.go:42 -o json |
+      jq 'select(.type=="snapshot").frames[0].variables'`
 
 // defaultSnapshotRate is how many snapshots a second a person can look at.
 const defaultSnapshotRate = 10

@@ -16,10 +16,10 @@ const sourceLong = `Print the source that a program was built from, around a loc
 
 The program's own files come from version control at the revision that the build
 records, or from the tree of its module at or above the working directory; those
-of dependencies from the module cache or a vendor directory at the version of the
-build; the standard library from a toolchain of its Go version. Every text is
-held to the build's line table: one whose lines with code are blank, comments or
-beyond its end is another text, and is shown with a warning that says how it
+of dependencies from the module cache or a vendor directory at the version of
+the build; the standard library from a toolchain of its Go version. Every text
+is held to the build's line table: one whose lines with code are blank, comments
+or beyond its end is another text, and is shown with a warning that says how it
 differs.`
 
 const sourceExample = `  sidelight source shop orders.go:42

@@ -35,8 +35,8 @@ Debug information is only used where the code is proven to be the same.
 
 Where it is looked for, in this order: what --symbols names (and then nothing
 else); the store; /usr/lib/debug/.build-id, .gnu_debuglink and PROGRAM.debug
-beside the program; the servers of DEBUGINFOD_URLS. --verbose says what was found
-where.
+beside the program; the servers of DEBUGINFOD_URLS. --verbose says what was
+found where.
 
 The store is $SIDELIGHT_SYMBOLS, or $XDG_DATA_HOME/sidelight/symbols, or
 ~/.local/share/sidelight/symbols.`

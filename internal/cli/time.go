@@ -13,11 +13,11 @@ import (
 const timeLong = `Show how long functions of a running process take, or the way from one line to
 another in the same goroutine.
 
-Every call is counted and timed inside the process, in 35 nanoseconds or less for
-both ends; where that would cost more than the budget, only some of the calls are
-timed, and it says so. Recursion, instantiations and inlined copies are told
-apart, a stack that grows and moves does not matter, and calls that a panic or
-Goexit ended are counted apart from those that returned.
+Every call is counted and timed inside the process, in some tens of nanoseconds
+for both ends; where that would cost more than the budget, only some of the
+calls are timed, and it says so. Recursion, instantiations and inlined copies
+are told apart, a stack that grows and moves does not matter, and calls that a
+panic or Goexit ended are counted apart from those that returned.
 
 --if decides by the arguments, when a call begins, and by $duration, when it
 ends: 'o.Qty > 10 && $duration > 50ms'. --by tells rows apart by the arguments.

@@ -13,15 +13,15 @@ import (
 	"github.com/sidelight-dev/sidelight/internal/sink"
 )
 
-const topLong = `Show which functions of a package are called most in a running process, and where
-the time goes: calls a second, total, mean, 99th percentile.
+const topLong = `Show which functions of a package are called most in a running process, and
+where the time goes: calls a second, total, mean, 99th percentile.
 
 Every function of the package that has code of its own gets a timer at once, and
 loses it again at the end. PATTERN is a package, by its path or the last element
 of that; PACKAGE/... is all below it, too; with * it is a pattern of functions.
 
-Timers must stay within the budget (--budget): functions that are called so often
-that their timers would cost too much are left out, and the table says so.
+Timers must stay within the budget (--budget): functions that are called so
+often that their timers would cost too much are left out, and the table says so.
 Times are from the call to the return, with everything called meanwhile.`
 
 const topExample = `  sidelight top shop shop
@@ -45,7 +45,7 @@ func (a *App) topCmd() *cobra.Command {
 	var f topFlags
 	cmd := &cobra.Command{
 		Use:               "top TARGET PATTERN",
-		Short:             "Show which functions of a package take the time in a running process",
+		Short:             "Show which functions of a package take the time",
 		Long:              topLong + "\n\n" + targetHelp + "\n\n" + outputHelp + "\n\n" + exitHelp,
 		Example:           topExample,
 		Args:              args([]string{"TARGET", "PATTERN"}, false),

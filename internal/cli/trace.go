@@ -18,9 +18,8 @@ it took, how it ended, and which calls it was made by, within its goroutine.
 
 The first span of another goroutine names the goroutine and the function that
 started it. --attr adds what an expression is when the call begins; of several
-functions, those that do not have it go without. A call whose
-last error result is not nil has the status error, with its text; so has one
-that a panic ended.
+functions, those that do not have it go without. A call whose last error result
+is not nil has the status error, with its text; so has one that a panic ended.
 
 A call that is given a context.Context, or an *http.Request, joins the
 OpenTelemetry trace in it: its span has that trace's id, and the application's
@@ -30,12 +29,14 @@ OTEL_EXPORTER_OTLP_HEADERS), or into a FILE, a request a line. OTEL_SERVICE_NAME
 and OTEL_RESOURCE_ATTRIBUTES say more of the resource, whose service.name is
 else the program's name.
 
-On a terminal, a live page adds the calls up by function and shows the last tree of
-them. In a pipe, or with --plain, spans come as they end. --tree waits for the root of
-each trace and draws it; --pprof FILE adds all of them up, for go tool pprof.`
+On a terminal, a live page adds the calls up by function and shows the last tree
+of them. In a pipe, or with --plain, spans come as they end. --tree waits for
+the root of each trace and draws it; --pprof FILE adds all of them up, for go
+tool pprof.`
 
 const traceExample = `  sidelight trace shop 'shop.(*Shop).take' 'shop.(*Shop).bill' --tree
-  sidelight trace shop main.handle main.load --attr user=req.User.ID --for 10s --output json
+  sidelight trace shop main.handle main.load --attr user=req.User.ID \
+      --for 10s --output json
   sidelight trace shop main.handle --otlp http://localhost:4318 --for 10m
   sidelight trace shop main.handle main.load --pprof calls.pb.gz --for 30s`
 

@@ -25,7 +25,8 @@ which variables cannot be read there.`
 const whereExample = `  sidelight where shop orders.go:42
   sidelight where ./shop 'main.(*Cart).Add'
   sidelight where shop --all orders.go
-  sidelight where ./shop orders.go:42 --output json | jq '.sites[].variables[] | select(.readable|not)'`
+  sidelight where ./shop orders.go:42 --output json |
+      jq '.sites[].variables[] | select(.readable|not)'`
 
 const whereOutputHelp = `With --output json, standard output has one object: "where" with sites, their
 variables and issues; or with --all one "survey" with its lines. An address is
