@@ -46,7 +46,7 @@ func variants(batches int) []variant {
 	images := func(scenario string) load {
 		return load{how: "solo", scenario: scenario, calls: callsOfImage, batches: 2 * batches, rest: restOfImage, warm: aroundRings}
 	}
-	image := probe.Spec{Kind: probe.Snapshot, At: "main.visit", Bounds: probe.Bounds{Depth: 20, MaxItems: 1100, MaxBytes: 128 << 10}}
+	image := probe.Spec{Kind: probe.Snapshot, At: "main.visit", Bounds: probe.Bounds{Depth: 20, MaxItems: 1100, MaxBytes: 128 << 10, MaxTime: probe.NoMaxTime}}
 	leaf := logs
 	leaf.scenario = "leaf"
 	serve := many

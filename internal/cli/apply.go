@@ -28,7 +28,7 @@ const applyLong = `Put many probes into a running process at once, from a YAML f
     - kind: snapshot
       at: orders.go:61
       watch: [len(o.Items), o.Customer.Name]
-      depth: 3              # and frames, max-items, max-bytes
+      depth: 3              # and frames, max-items, max-bytes, max-time
     - kind: count
       at: main.(*Cart).Add
     - kind: measure

@@ -32,6 +32,7 @@ attach configuration has these keys, all optional:
   limit, rate     messages of a logpoint: in all (no limit), in a second (1000)
   budget          what all probes may take of one core ("1%")
   depth, maxItems, maxBytes, frames    bounds of a snapshot
+  maxTime         what one may take in the program ("20us"); "0": no limit
   redact          a file of rules for what is never shown, as --redact elsewhere
   symbols         a path, or a list of them, as --symbols elsewhere: the debug
                   information of a program that was stripped

@@ -3,6 +3,7 @@ package cli
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -11,7 +12,7 @@ import (
 )
 
 // snapshotKeys are what only a snapshot in a file may say.
-var snapshotKeys = []string{"watch", "depth", "frames", "max-items", "max-bytes"}
+var snapshotKeys = []string{"watch", "depth", "frames", "max-items", "max-bytes", "max-time"}
 
 // snapshot reads what only a snapshot has.
 func (r *fileReader) snapshot(fields map[string]*yaml.Node, spec *probe.Spec) error {
@@ -41,6 +42,9 @@ func (r *fileReader) snapshot(fields map[string]*yaml.Node, spec *probe.Spec) er
 		}
 	}
 	b.Depth, b.Frames, b.MaxItems = int(depth), int(frames), int(items)
+	if err := r.timeBound(fields["max-time"], &b.MaxTime); err != nil {
+		return err
+	}
 	spec.Bounds = b
 	return r.watch(fields["watch"], spec)
 }
@@ -60,6 +64,19 @@ func (r *fileReader) bound(n *yaml.Node, key string, most int64, into *int64) er
 		return r.errorf(n, "%s %q: write a number from 1 to %s", key, n.Value, sink.Number(uint64(most)))
 	}
 	*into = v
+	return nil
+}
+
+// timeBound reads a duration, of which 0 is no bound.
+func (r *fileReader) timeBound(n *yaml.Node, into *time.Duration) error {
+	if n == nil {
+		return nil
+	}
+	d, err := time.ParseDuration(n.Value)
+	if err != nil || d < 0 || d > maxTime {
+		return r.errorf(n, "max-time %q: write a time of at most %s, such as 50us, or 0 for no limit", n.Value, maxTime)
+	}
+	*into = timeBound(d)
 	return nil
 }
 

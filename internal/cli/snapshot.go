@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -25,6 +26,8 @@ little later is marked with ~ ("late":true in JSON). What could not be read says
 why. Each --watch is an expression as in a log, such as 'len(o.Items)'.
 
 --depth, --max-items and --max-bytes bound what is taken; what they cut says so.
+--max-time bounds how long the process works for it: what there was no time for
+is read a little later.
 --save keeps the snapshots in a file, readable for you alone, for sidelight
 show.
 
@@ -83,6 +86,7 @@ type boundFlags struct {
 	frames   int
 	maxItems int
 	maxBytes byteSize
+	maxTime  time.Duration
 }
 
 func (f *boundFlags) add(cmd *cobra.Command) {
@@ -93,6 +97,7 @@ func (f *boundFlags) add(cmd *cobra.Command) {
 	flags.IntVar(&f.frames, "frames", probe.DefaultFrames, "show `N` frames of the stack")
 	flags.IntVar(&f.maxItems, "max-items", probe.DefaultMaxItems, "take at most `N` objects, and of a list or map so many elements")
 	flags.Var(&f.maxBytes, "max-bytes", "take at most `SIZE` bytes, such as 32k or 1M")
+	flags.DurationVar(&f.maxTime, "max-time", probe.DefaultMaxTime, "work at most this `TIME` in the target, such as 50us, and read the rest later; 0: no limit")
 	for _, name := range boundNames {
 		_ = cmd.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions)
 	}
@@ -105,6 +110,7 @@ const (
 	maxFrames = 1000
 	maxItems  = 100_000
 	maxBytes  = 64 << 20
+	maxTime   = time.Second
 )
 
 func (f *boundFlags) check() error {
@@ -127,14 +133,25 @@ func (f *boundFlags) check() error {
 			return usagef("--%s %d: give a number from 1 to %s", n.name, n.value, sink.Number(uint64(n.most)))
 		}
 	}
+	if f.maxTime < 0 || f.maxTime > maxTime {
+		return usagef("--max-time %s: give a time of at most %s, such as 50us, or 0 for no limit", f.maxTime, maxTime)
+	}
 	return nil
 }
 
 // boundNames are the flags that only a snapshot has.
-var boundNames = []string{"watch", "depth", "frames", "max-items", "max-bytes"}
+var boundNames = []string{"watch", "depth", "frames", "max-items", "max-bytes", "max-time"}
 
 func (f *boundFlags) bounds() probe.Bounds {
-	return probe.Bounds{Depth: f.depth, MaxItems: f.maxItems, MaxBytes: int64(f.maxBytes), Frames: f.frames}
+	return probe.Bounds{Depth: f.depth, MaxItems: f.maxItems, MaxBytes: int64(f.maxBytes), Frames: f.frames, MaxTime: timeBound(f.maxTime)}
+}
+
+// timeBound is a bound of time as a person says it: 0 is none.
+func timeBound(d time.Duration) time.Duration {
+	if d == 0 {
+		return probe.NoMaxTime
+	}
+	return d
 }
 
 // byteSize is a number of bytes, written with or without a unit.

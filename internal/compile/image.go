@@ -30,7 +30,7 @@ func newImage(b probe.Bounds, g int64) *program.Image {
 	return &program.Image{
 		Stack: stack, G: g,
 		Depth: b.Depth, Objects: b.MaxItems, Object: max(min(maxObject, b.MaxBytes), b.MaxBytes/objects),
-		Bytes: rootBytes + stack + g + b.MaxBytes,
+		Bytes: rootBytes + stack + g + b.MaxBytes, Time: max(int64(b.MaxTime), 0),
 	}
 }
 

@@ -48,6 +48,7 @@ type attachArguments struct {
 	MaxItems       int             `json:"maxItems"`
 	MaxBytes       int64           `json:"maxBytes"`
 	Frames         int             `json:"frames"`
+	MaxTime        string          `json:"maxTime"`
 	Watch          []string        `json:"watch"`
 	Redact         string          `json:"redact"`
 	Symbols        paths           `json:"symbols"`
@@ -68,6 +69,9 @@ func (p *paths) UnmarshalJSON(raw []byte) error {
 	}
 	return json.Unmarshal(raw, (*[]string)(p))
 }
+
+// maxTime is the most that a snapshot may be allowed to take in the program.
+const maxTime = time.Second
 
 // defaultBudget is the share of one core that the probes may take.
 const defaultBudget = 0.01
@@ -93,6 +97,15 @@ func parseConfig(raw json.RawMessage) (config, error) {
 			return c, fmt.Errorf("\"for\": %q: write how long a breakpoint lives, such as \"10m\" or \"2h\"", a.For)
 		}
 		c.life = life
+	}
+	if a.MaxTime != "" {
+		most, err := time.ParseDuration(a.MaxTime)
+		if err != nil || most < 0 || most > maxTime {
+			return c, fmt.Errorf("\"maxTime\": %q: write how long a snapshot may take in the program, at most %s, such as \"50us\", or \"0\" for no limit", a.MaxTime, maxTime)
+		}
+		if c.bounds.MaxTime = most; most == 0 {
+			c.bounds.MaxTime = probe.NoMaxTime
+		}
 	}
 	if a.Rate != nil {
 		c.rate = *a.Rate

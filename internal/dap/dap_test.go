@@ -470,14 +470,14 @@ func TestConfigurationMistakesAreExplained(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"for":"long"}`: `"for": "long"`, `{"limit":-1}`: "not negative", `{"budget":"5"}`: "percent",
 		`{"substitutePath":[{}]}`: "substitutePath", `{"redact":"/nowhere"}`: "redact", `{"depth":"x"}`: "not understood",
-		`{"symbols":"/nowhere"}`: "a .debug file", `{"symbols":[7]}`: "not understood",
+		`{"maxTime":"2s"}`: `"maxTime": "2s"`, `{"symbols":"/nowhere"}`: "a .debug file", `{"symbols":[7]}`: "not understood",
 	} {
 		if _, err := parseConfig([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", text, err, want)
 		}
 	}
-	c, err := parseConfig([]byte(`{"target":4711,"for":"10m","limit":5,"rate":0,"budget":"2%","depth":4,"watch":["a"],"symbols":["/","/tmp"],"type":"sidelight"}`))
-	if err != nil || c.target != "4711" || c.limit != 5 || c.rate != 0 || c.budget != 0.02 || c.bounds.Depth != 4 || len(c.symbols) != 2 {
+	c, err := parseConfig([]byte(`{"target":4711,"for":"10m","limit":5,"rate":0,"budget":"2%","depth":4,"maxTime":"0","watch":["a"],"symbols":["/","/tmp"],"type":"sidelight"}`))
+	if err != nil || c.target != "4711" || c.limit != 5 || c.rate != 0 || c.budget != 0.02 || c.bounds.Depth != 4 || c.bounds.MaxTime != probe.NoMaxTime || len(c.symbols) != 2 {
 		t.Errorf("%+v, %v", c, err)
 	}
 	if c, err := parseConfig([]byte(`{"symbols":"/tmp"}`)); err != nil || len(c.symbols) != 1 {

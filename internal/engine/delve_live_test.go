@@ -314,7 +314,7 @@ func (w *witness) snapshots(t *testing.T, stops []stop) (moments map[string]*pro
 	var specs []probe.Spec
 	for i := range stops {
 		specs = append(specs, probe.Spec{ID: fmt.Sprint(i), Kind: probe.Snapshot, At: stops[i].at, Limit: 1,
-			Bounds: probe.Bounds{Frames: 30, MaxBytes: 64 << 10, MaxItems: 1000}})
+			Bounds: probe.Bounds{Frames: 30, MaxBytes: 64 << 10, MaxItems: 1000, MaxTime: probe.NoMaxTime}})
 	}
 	if _, err := s.Install(context.Background(), specs); err != nil {
 		t.Fatal(err)

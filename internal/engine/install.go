@@ -245,6 +245,7 @@ func (s *Session) writeTrampolines(l *live) error {
 		Slide: s.text.Slide, Control: l.bay.Control(), Shared: l.bay.SharedAt(), Owner: l.bay.Owner, Layout: l.bay.Layout,
 		RT: jit.Offsets{GM: s.rt.GM, GGoid: s.rt.GGoid, GStackLo: s.rt.GStackLo, GStackHi: s.rt.GStackHi, GStackguard0: s.rt.GStackguard0, MP: s.rt.MP, PID: s.rt.PID},
 	}}
+	where.env.Tick = s.ticks.Nanoseconds(1)
 	text, err := s.clockRoutine(where, at)
 	if err != nil {
 		return err

@@ -231,6 +231,9 @@ func (o *observation) receive(specs ...probe.Spec) {
 		if specs[i].ID == "" {
 			specs[i].ID = fmt.Sprintf("p%d", i+1)
 		}
+		if b := &specs[i].Bounds; b.MaxTime == 0 { // a test machine may be slow
+			b.MaxTime = probe.NoMaxTime
+		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()

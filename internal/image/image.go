@@ -30,12 +30,14 @@ type Image struct {
 	Cut     uint16 // ring.Cut… bits
 	Faults  int    // addresses that could not be read
 	Objects int    // that were copied, the roots not counted
+	Bytes   int64  // of those
 	End     uint64 // time-stamp counter when it was finished
 
 	regs    []byte
 	g       object
 	stack   object
 	objects []object // by the order in which they were copied
+	short   []object // those that go on behind what was copied
 	runs    []run    // sorted, disjoint: what all of them cover
 }
 
@@ -94,6 +96,12 @@ func Parse(rec []byte) (*Image, error) {
 			m.g = o
 		case 2:
 			m.stack = o
+		}
+		if i >= ring.ImageRoots {
+			m.Bytes += int64(len(o.data))
+		}
+		if o.short {
+			m.short = append(m.short, o)
 		}
 		m.objects = append(m.objects, o)
 	}
@@ -228,8 +236,8 @@ func (m *Image) Above(addr uint64) bool {
 // Short tells that what lies at addr goes on behind the copied bytes: an object
 // of which fewer elements were copied than there are.
 func (m *Image) Short(addr uint64) bool {
-	for i := range m.objects {
-		if o := &m.objects[i]; o.short && addr >= o.addr && addr <= o.end() {
+	for i := range m.short {
+		if o := &m.short[i]; addr >= o.addr && addr <= o.end() {
 			return true
 		}
 	}

@@ -123,6 +123,7 @@ func (im *imager) room(f *following) {
 	a.Op(amd64.CMP, amd64.RDI, amd64.RAX, 8)
 	a.Jcc(amd64.CondG, tight)
 	a.Bind(roomy)
+	im.copying()
 }
 
 // tight is room for more than one object, or the image, can take: as many whole

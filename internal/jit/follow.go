@@ -63,6 +63,7 @@ func (im *imager) openObject(object amd64.Label) {
 	a.Store(im.refs, rRef, 8)
 	a.Store(im.refsEnd, amd64.RDI, 8)
 	a.Store(im.size, amd64.RAX, 8)
+	im.searching()
 	a.Op(amd64.CMP, amd64.RDX, amd64.RAX, 8)
 	a.Jcc(amd64.CondB, im.coldLabel(func() { im.part(object) }))
 }
@@ -150,6 +151,7 @@ func (im *imager) followRoutine() {
 	a.Load(rAddr, amd64.AtIndex(rElem, amd64.RAX, 1, 0), 8)
 	a.OpImm(amd64.CMP, rAddr, nilEnd, 8)
 	a.Jcc(amd64.CondB, f.ret)
+	im.look()
 	a.Load(rWhat, amd64.At(rRef, refWhat), 4)
 	a.MovRRSized(amd64.RAX, rWhat, 4)
 	a.OpImm(amd64.AND, amd64.RAX, whatKind, 4)

@@ -75,6 +75,9 @@ type imager struct {
 	// the object at hand: the one behind it, its bytes if they are a part of an
 	// element, the end of its elements, the size of one, its references,
 	scan, bytes, last, size, refs, refsEnd amd64.Mem
+	// when time is over, and what may be done before the next look at the clock
+	// (see deadline); only if the image is bounded by time.
+	over, credit amd64.Mem
 	// what is to be copied: bytes, elements; and a root's element.
 	want, count, element amd64.Mem
 
@@ -130,6 +133,9 @@ func (im *imager) claim() []amd64.Reg {
 	for range elementSize/8 - 1 {
 		im.slot()
 	}
+	if im.timed() {
+		im.over, im.credit = im.slot(), im.slot()
+	}
 	im.a.Store(im.outAt, im.out, 8)
 	im.a.Store(im.blockAt, im.block, 8)
 	return saved
@@ -162,6 +168,7 @@ func (im *imager) begin() {
 	a.Bind(begun)
 	a.Store(amd64.At(rVisited, ring.VisitedEpoch), amd64.RAX, 4)
 	a.Store(im.epoch, amd64.RAX, 8)
+	im.deadline()
 }
 
 // wrapped empties the table, because the epochs begin again.

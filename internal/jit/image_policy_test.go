@@ -76,6 +76,7 @@ func TestImagesStayOnTheStack(t *testing.T) {
 	r.catch()
 	img, s := r.orderTree(20)
 	img.Descs[1].Refs = append(img.Descs[1].Refs, program.Ref{Kind: program.RefEface, Off: 24}) // looks a type up
+	img.Time, r.env.Tick = slowest, slowTick                                                    // and at the clock
 	r.tables(img)
 	for _, live := range lives() {
 		live.StackProven = false

@@ -102,6 +102,8 @@ func compareImage(t *testing.T, r *rig, seed int64) (cut uint16) {
 	if w.Intn(2) == 0 {
 		w.tidy(img, s)
 	}
+	r.env.Tick = slowTick
+	img.Time = []int64{0, slowest, 10 * slowest}[w.Intn(3)] // the oracle has no clock
 	r.tables(img)
 	live := w.live()
 	r.place(s, live)

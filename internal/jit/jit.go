@@ -81,8 +81,10 @@ type Env struct {
 	Tables uint64
 
 	// Clock is the address of the routine that reads the clock (see Clock); 0: bodies
-	// read the time-stamp counter.
+	// read the time-stamp counter. Tick is the length of one of its ticks, in
+	// nanoseconds, for images that are bounded by time; 0: they are not.
 	Clock uint64
+	Tick  float64
 }
 
 // Live is what is known at a site before its instruction. The zero value is

@@ -52,6 +52,7 @@ type Hit struct {
 func (r *Reader) Fill(h Hit, m *probe.Moment) {
 	h.Bounds = h.Bounds.WithDefaults()
 	w := walker{r: r, h: h, m: m, values: value.New(r.config(h))}
+	w.values.Expect(len(h.Site.Vars) + len(h.Site.Watches))
 	w.stack()
 	w.watches()
 	m.Created = r.created(h.Image)

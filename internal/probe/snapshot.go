@@ -2,14 +2,14 @@ package probe
 
 import "time"
 
-// Defaults of a snapshot's bounds. They keep what it does inside the target
-// under 20 microseconds.
+// Defaults of a snapshot's bounds.
 const (
 	DefaultLimit    = 1        // snapshots that are taken
 	DefaultDepth    = 3        // pointers followed in a row
 	DefaultMaxItems = 256      // objects copied, and elements shown of one list or map
 	DefaultMaxBytes = 32 << 10 // bytes copied
-	DefaultFrames   = 10       // frames shown
+	DefaultMaxTime  = 20 * time.Microsecond
+	DefaultFrames   = 10 // frames shown
 )
 
 // Bounds say how much a snapshot takes. A zero means the default.
@@ -18,7 +18,14 @@ type Bounds struct {
 	MaxItems int   // objects copied at the hit, and elements shown of one list or map
 	MaxBytes int64 // bytes copied at the hit
 	Frames   int   // frames shown, inlined ones included
+
+	// MaxTime is how long the hit may take in the target; NoMaxTime: as long as the
+	// other bounds let it. Registers, goroutine and stack are always taken.
+	MaxTime time.Duration
 }
+
+// NoMaxTime is the MaxTime of a snapshot that is not bounded by time.
+const NoMaxTime time.Duration = -1
 
 // WithDefaults fills what is zero.
 func (b Bounds) WithDefaults() Bounds {
@@ -32,6 +39,9 @@ func (b Bounds) WithDefaults() Bounds {
 	fill(&b.Frames, DefaultFrames)
 	if b.MaxBytes == 0 {
 		b.MaxBytes = DefaultMaxBytes
+	}
+	if b.MaxTime == 0 {
+		b.MaxTime = DefaultMaxTime
 	}
 	return b
 }

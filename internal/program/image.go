@@ -18,6 +18,7 @@ type Image struct {
 	Objects int   // most objects, the roots not counted
 	Object  int64 // most bytes of one object; of a larger element only the first ones are copied
 	Bytes   int64 // most bytes of the whole image, from its header on; see jit.ImageBytes
+	Time    int64 // nanoseconds, from the record's time on, after which no further reference is followed; 0 none. Only the target heeds it: package interp has no clock
 }
 
 // Desc describes a run of elements of one type. No two descriptors of one image

@@ -44,6 +44,7 @@ const (
 	CutUnknown = 1 << 4 // an interface's dynamic type was not listed
 	CutCorrupt = 1 << 5 // a length was negative or absurd
 	CutRefs    = 1 << 6 // RefsMax references were followed, and no further one
+	CutTime    = 1 << 7 // Image.Time was over: no further reference was followed, or would have been: something large was left out
 )
 
 // ObjectShort says that fewer elements were copied than there are.

@@ -24,6 +24,7 @@ func cuts(m *image.Image, b probe.Bounds) []cut {
 	has := func(bit uint16) bool { return m != nil && m.Cut&bit != 0 }
 	return []cut{
 		{has(ring.CutFaults), "too many addresses could not be read"},
+		{has(ring.CutTime), fmt.Sprintf("more than --max-time %s", b.MaxTime)},
 		{has(ring.CutObjects), fmt.Sprintf("more than --max-items %d objects", b.MaxItems)},
 		{has(ring.CutBytes), fmt.Sprintf("more than --max-bytes %d", b.MaxBytes)},
 		{has(ring.CutCorrupt), whyLength},

@@ -11,22 +11,26 @@ import (
 )
 
 // message is what an error's Error method returns, of types whose method is
-// known to do nothing but read it; "" of any other.
-func (r *Reader) message(t *program.Type, v probe.Value) string {
+// known to do nothing but read it; "" of any other. late tells that any of what it
+// is made of was read after the hit.
+func (r *Reader) message(t *program.Type, v probe.Value) (text string, late bool) {
 	if v.Shape == probe.Pointer && len(v.Elems) == 1 {
 		v = v.Elems[0]
 	}
 	if t.Name == "*errors.joinError" {
 		return joined(v)
 	}
-	text, _ := ErrorText(t.Name, v.Uint, func(field string) (string, bool) {
+	late = t.Name == "syscall.Errno" && v.Late
+	text, _ = ErrorText(t.Name, v.Uint, func(field string) (string, bool) {
 		for _, f := range v.Fields {
 			if f.Name != field {
 				continue
 			}
 			if t.Name == "*net.OpError" && (field == "Source" || field == "Addr") {
+				late = late || lateIn(f.Value)
 				return address(f.Value)
 			}
+			late = late || f.Value.Late
 			if f.Value.Shape == probe.Interface {
 				return f.Value.Text, f.Value.Text != ""
 			}
@@ -34,27 +38,28 @@ func (r *Reader) message(t *program.Type, v probe.Value) string {
 		}
 		return "", false
 	})
-	return text
+	return text, late && text != ""
 }
 
 // joined is the message of errors.Join: those of its errors, one a line.
-func joined(v probe.Value) string {
-	text := ""
+func joined(v probe.Value) (text string, late bool) {
 	for _, f := range v.Fields {
 		if f.Name != "errs" || f.Value.Truncated {
 			continue
 		}
+		late = f.Value.Late
 		for i, e := range f.Value.Elems {
 			if e.Text == "" {
-				return ""
+				return "", false
 			}
 			if i > 0 {
 				text += "\n"
 			}
 			text += e.Text
+			late = late || e.Late
 		}
 	}
-	return text
+	return text, late
 }
 
 // always are errors without content, by their type.

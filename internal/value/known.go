@@ -333,10 +333,7 @@ func (r *Reader) wellKnown(name string) uint64 {
 	if !ok {
 		return 0
 	}
-	saved := r.late
-	r.late = true
-	u, _, why := r.word(Place{Addr: at})
-	r.late = saved
+	u, why := r.lasting(at)
 	if why != "" {
 		return 0
 	}

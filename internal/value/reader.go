@@ -46,6 +46,7 @@ type Config struct {
 type Reader struct {
 	cfg   Config
 	late  bool // what was not copied may be read now
+	rest  rest // where that is because the hit had no more time
 	outer bool // a calling frame: only its stack was copied
 	other bool // in what an interface or a closure held unforeseen
 	from  Place
@@ -73,7 +74,7 @@ const (
 	maxHere    = 10_000
 	maxNesting = 100
 	maxString  = 64 << 10
-	maxPages   = 256
+	maxPages   = 400
 	pageSize   = 4096
 	maxLen     = program.MaxLen
 )
@@ -84,7 +85,7 @@ func New(cfg Config) *Reader {
 	if cfg.ItabType == 0 {
 		cfg.ItabType = 8
 	}
-	return &Reader{cfg: cfg, left: maxValues, pages: map[uint64][]byte{}}
+	return &Reader{cfg: cfg, left: maxValues, pages: map[uint64][]byte{}, rest: restOf(cfg)}
 }
 
 // Policy says what is to be done about what was not copied.
@@ -93,7 +94,7 @@ type Policy uint8
 // The policies.
 const (
 	// Exact: nothing is read after the hit, but for values of types that the
-	// snapshot did not expect.
+	// snapshot did not expect, and for what it had no more time for.
 	Exact Policy = iota
 	// Outer: the value is of a calling frame, whose pointers nobody followed at
 	// the hit: they are read now, and marked.
@@ -104,7 +105,8 @@ const (
 func (r *Reader) Value(t *program.Type, p Place, policy Policy) probe.Value {
 	r.seen = map[thing]bool{}
 	r.outer, r.other = policy == Outer, false
-	r.late = r.outer && !r.cfg.Past
+	r.rest.begin(!r.outer)
+	r.late = r.outer && !r.cfg.Past || r.rest.on
 	r.from, r.nest, r.hops, r.here = p, 0, 0, maxHere
 	if r.whole, r.size = p, 0; t != nil {
 		r.size = t.Size
@@ -194,7 +196,7 @@ func (r *Reader) fixed(addr uint64, n int64) []byte {
 // now reads memory as it is after the hit, by pages that are read once for the
 // whole moment.
 func (r *Reader) now(addr uint64, n int64) []byte {
-	if r.cfg.Late == nil || n > maxString || addr < pageSize || addr+uint64(n) < addr {
+	if r.cfg.Late == nil || n > maxString || addr < pageSize || addr+uint64(n) < addr || r.barred(addr) || !r.takes(n) {
 		return nil
 	}
 	out := make([]byte, 0, n)
@@ -225,7 +227,7 @@ func (r *Reader) why(addr uint64) string {
 	if addr < pageSize {
 		return "nil pointer"
 	}
-	if r.late {
+	if r.late && !r.barred(addr) {
 		return r.whyLate(addr)
 	}
 	if r.outer || m == nil {
@@ -236,6 +238,9 @@ func (r *Reader) why(addr uint64) string {
 
 // whyLate says why what lies at addr could not be read after the hit.
 func (r *Reader) whyLate(addr uint64) string {
+	if r.rest.on && r.rest.why != "" {
+		return r.rest.why
+	}
 	if _, asked := r.pages[addr&^(pageSize-1)]; !asked && len(r.pages) >= maxPages {
 		return fmt.Sprintf("more than %d pages of memory to be read after the hit", maxPages)
 	}
@@ -387,6 +392,15 @@ func (r *Reader) unbox(t *program.Type, from Place, addr uint64) probe.Value {
 	v := r.value(t, Place{Addr: addr})
 	r.from = saved
 	return v
+}
+
+// lasting reads a word that never changes: it is of the hit whenever it is read.
+func (r *Reader) lasting(addr uint64) (u uint64, why string) {
+	late, rest := r.late, r.rest.on
+	r.late, r.rest.on = true, false
+	u, _, why = r.word(Place{Addr: addr})
+	r.late, r.rest.on = late, rest
+	return u, why
 }
 
 // field is the field of a struct type with this name; nil if there is none.

@@ -47,7 +47,7 @@ func (r *Reader) pointee(v probe.Value, elem *program.Type, from Place) probe.Va
 		v.Note = "shown above"
 		return v
 	}
-	if r.hops++; r.late && r.hops > r.cfg.Bounds.Depth {
+	if r.hops++; r.late && r.hops > r.cfg.Bounds.Depth && !(r.rest.on && r.copied(v.Uint)) {
 		r.hops--
 		v.Cut = fmt.Sprintf("deeper than --depth %d", r.cfg.Bounds.Depth)
 		return v
@@ -90,18 +90,19 @@ func (r *Reader) iface(t *program.Type, p Place) probe.Value {
 		return v
 	}
 	v.Type = dyn.Name
-	late0, other := r.late, r.other
+	late0, other, rest := r.late, r.other, r.rest.on
 	if r.cfg.Listed != nil && !r.cfg.Listed(rtype) {
-		r.late, r.other = r.lately(), true
+		r.late, r.other, r.rest.on = r.lately(), true, false
 	}
 	e := r.dynamic(dyn, p.plus(8))
-	r.late, r.other = late0, other
+	r.late, r.other, r.rest.on = late0, other, rest
 	if e.Shape == probe.Unreadable {
 		v.Cut = e.Text
 		return v
 	}
 	v.Elems = []probe.Value{e}
-	v.Text = r.message(dyn, e)
+	text, late := r.message(dyn, e)
+	v.Text, v.Late = text, v.Late || late
 	return v
 }
 
@@ -153,14 +154,9 @@ func Direct(t *program.Type) bool {
 	return false
 }
 
-// itabType reads the type out of an itab. The runtime never changes nor frees
-// one, so that it is what it was at the hit whenever it is read.
+// itabType reads the type out of an itab, which the runtime never changes nor frees.
 func (r *Reader) itabType(tab uint64) (rtype uint64, why string) {
-	saved := r.late
-	r.late = true
-	rtype, _, why = r.word(Place{Addr: tab + uint64(r.cfg.ItabType)})
-	r.late = saved
-	return rtype, why
+	return r.lasting(tab + uint64(r.cfg.ItabType))
 }
 
 // function reads a func value: the name of its code, and what it captured.
@@ -194,12 +190,12 @@ func (r *Reader) function(t *program.Type, p Place) probe.Value {
 		return v
 	}
 	r.seen[key] = true
-	late := r.late
+	late, rest := r.late, r.rest.on
 	if r.cfg.Listed != nil && !r.cfg.Listed(pc) { // only its first word was copied
-		r.late = r.lately()
+		r.late, r.rest.on = r.lately(), false
 	}
 	v.Fields = r.captured(at, r.cfg.Closure(pc))
-	r.late = late
+	r.late, r.rest.on = late, rest
 	return v
 }
 
@@ -210,13 +206,14 @@ func (r *Reader) captured(addr uint64, layout []program.Field) []probe.NamedValu
 		p := Place{Addr: addr + uint64(f.Offset)}
 		name, shared := strings.CutPrefix(f.Name, "&")
 		var v probe.Value
-		switch at, _, why := r.word(p); {
+		switch at, late, why := r.word(p); {
 		case !shared:
 			v = r.value(f.Type, p)
 		case why != "" || f.Type == nil || f.Type.Elem == nil:
 			v = probe.Why(why)
 		default:
 			v = r.follow(f.Type.Elem, p, at)
+			v.Late = v.Late || late
 		}
 		out = append(out, probe.NamedValue{Name: name, Value: v})
 	}

@@ -14,7 +14,7 @@ import (
 // none, or where the way to it was not copied. A value is taken for a context
 // if its type is context.Context, or a struct that holds one.
 func (r *Reader) Span(t *program.Type, p Place) *probe.TraceID {
-	r.late, r.outer, r.from = false, false, p
+	r.late, r.outer, r.rest.on, r.from = false, false, false, p
 	for range otel.MaxContexts {
 		var ok bool
 		if t, p, ok = r.resolve(t, p); !ok {

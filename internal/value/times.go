@@ -55,11 +55,11 @@ func (r *Reader) time(t *program.Type, p Place) (probe.Value, bool) {
 // long as the program and never changes once it was made, so that a time there
 // is of the hit all the same.
 func (r *Reader) locate(v *probe.Value, at time.Time, t *program.Type, from Place, loc uint64) {
-	from0, late0 := r.from, r.late
+	from0, late0, rest := r.from, r.late, r.rest.on
 	local, known := r.local()
 	known = known && local == loc
-	r.from, r.late = from, r.cfg.Late != nil && (known || !r.cfg.Past)
-	defer func() { r.from, r.late = from0, late0 }()
+	r.from, r.late, r.rest.on = from, r.cfg.Late != nil && (known || !r.cfg.Past), false
+	defer func() { r.from, r.late, r.rest.on = from0, late0, rest }()
 	p := Place{Addr: loc}
 	_, np, ok := part(t, p, "name")
 	if !ok {

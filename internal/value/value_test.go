@@ -201,7 +201,7 @@ func TestLate(t *testing.T) {
 	}
 	cfg.Bounds.MaxItems = 1000
 	v = New(cfg).Value(far, Place{Addr: 0x10000}, Outer)
-	if e := v.Elems[len(v.Elems)-1]; !strings.HasPrefix(e.Cut, "more than 256 pages") {
+	if e := v.Elems[len(v.Elems)-1]; !strings.HasPrefix(e.Cut, "more than 400 pages") {
 		t.Errorf("the last of %d: %+v", len(v.Elems), e)
 	}
 	cfg.Image, cfg.Late, cfg.Bounds.MaxItems = m, late, 0
