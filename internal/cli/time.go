@@ -32,8 +32,8 @@ call pays for it, a microsecond and more, for which the condition holds as far
 as it asks for arguments; so let these choose: 'o.Qty > 10 && $duration > 50ms'.
 At most --rate snapshots are shown in a second, and no more are taken than the
 budget allows; the summary counts the others. --depth, --max-items, --max-bytes,
---max-time, --frames and --watch are those of sidelight snapshot; nothing is read
-later.`
+--max-time, --frames and --watch are those of sidelight snapshot; nothing is
+read later.`
 
 const timeExample = `  sidelight time shop 'shop.(*Shop).take'
   sidelight time shop main.handle --by r.Method --for 1m
