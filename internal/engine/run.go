@@ -272,7 +272,7 @@ func (w *watch) end(ended []int, why []probe.Reason) {
 		w.s.out.put(&probe.End{
 			Probe: pl.spec.ID, Location: pl.spec.At, Reason: why[k],
 			Hits: t.Hits(), Emitted: t.Emitted, Suppressed: t.Suppressed, Dropped: t.Dropped, Why: t.why(pl.spec.Kind), ConditionErrors: t.Errors,
-			CostNS: t.Cost(), Pause: w.s.proc.LongestPause(),
+			CostNS: t.Cost(), Samples: t.Samples, Pause: w.s.proc.LongestPause(),
 		})
 	}
 }

@@ -184,6 +184,7 @@ type End struct {
 	Why             Refusals      // of those two, for what records: logs, snapshots, traces
 	ConditionErrors uint64        // passes whose condition could not be evaluated
 	CostNS          float64       // sampled mean cost of a pass, nanoseconds
+	Samples         uint64        // passes of which that is the mean
 	Pause           time.Duration // the longest time that one thread was held
 }
 

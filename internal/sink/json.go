@@ -95,6 +95,7 @@ type endObject struct {
 
 	SuppressedBy map[string]uint64 `json:"suppressed_by,omitempty"`
 	DroppedBy    map[string]uint64 `json:"dropped_by,omitempty"`
+	Samples      uint64            `json:"cost_samples,omitempty"`
 }
 
 // byReason has those reasons that occurred.
@@ -130,7 +131,7 @@ func object(e probe.Event) any {
 		return span(e)
 	case *probe.End:
 		return endObject{"end", e.Probe, e.Location, e.Reason, e.Hits, e.Emitted, e.Suppressed,
-			e.Dropped, e.ConditionErrors, Tenth(e.CostNS), micros(e.Pause), byReason(suppressions(e)), byReason(drops(e))}
+			e.Dropped, e.ConditionErrors, Tenth(e.CostNS), micros(e.Pause), byReason(suppressions(e)), byReason(drops(e)), e.Samples}
 	}
 	panic("sink: an event without a form in the output contract")
 }

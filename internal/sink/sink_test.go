@@ -47,7 +47,7 @@ func session() []probe.Event {
 		&probe.CountNow{Probe: "p2", Location: "main.(*Cart).Add", Time: noon.Add(time.Second), Count: 1203},
 		&probe.CountNow{Probe: "p2", Location: "main.(*Cart).Add", Time: noon.Add(2 * time.Second), Count: 1234567},
 		&probe.End{Probe: "p1", Location: "orders.go:42", Reason: probe.EndLimit, Hits: 1010, Emitted: 1000,
-			Suppressed: 7, Dropped: 3, ConditionErrors: 2, CostNS: 21.349, Pause: 640 * time.Microsecond},
+			Suppressed: 7, Dropped: 3, ConditionErrors: 2, CostNS: 21.349, Samples: 4, Pause: 640 * time.Microsecond},
 		&probe.End{Probe: "p2", Location: "main.(*Cart).Add", Reason: probe.EndExited, Hits: 5, Emitted: 5,
 			CostNS: math.NaN()},
 	}

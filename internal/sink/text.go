@@ -189,6 +189,10 @@ func (t *Text) end(e *probe.End) error {
 	return t.write(s)
 }
 
+// firm is how many samples a cost needs so that one that an interrupt came into does
+// not make it: with fewer, it is said how many there were.
+const firm = 100
+
 // Accounting says in words where the hits of a probe went and what they cost.
 func Accounting(e *probe.End) string {
 	parts := []string{fmt.Sprintf("%s hits = %s emitted + %s suppressed%s + %s dropped%s",
@@ -197,7 +201,11 @@ func Accounting(e *probe.End) string {
 		parts = append(parts, Number(e.ConditionErrors)+" condition errors")
 	}
 	if c := Tenth(e.CostNS); c > 0 {
-		parts = append(parts, Cost(c)+" each")
+		each := Cost(c) + " each"
+		if 0 < e.Samples && e.Samples < firm {
+			each += fmt.Sprintf(" (%d sampled)", e.Samples)
+		}
+		parts = append(parts, each)
 	}
 	return strings.Join(append(parts, "longest pause "+Pause(e.Pause)), "; ")
 }
