@@ -210,6 +210,22 @@ func TestPauseLosesNothing(t *testing.T) {
 	}
 }
 
+// A page that is held still for too long goes on, with all that came.
+func TestAPauseHoldsSoManyEvents(t *testing.T) {
+	p := newPage(Options{Calls: sink.NewCalls()})
+	p.key("p")
+	many := make(spans, mostPending-1)
+	for i := range many {
+		many[i] = called(7, true, time.Second)
+	}
+	if p.Update(many); !p.paused || len(p.pending) != len(many) || p.opt.Calls.Len() != 0 {
+		t.Errorf("paused is %v, %d wait, %d are shown", p.paused, len(p.pending), p.opt.Calls.Len())
+	}
+	if p.Update(many[:1]); p.paused || p.pending != nil || p.opt.Calls.Len() != mostPending {
+		t.Errorf("paused is %v, %d wait, %d are shown", p.paused, len(p.pending), p.opt.Calls.Len())
+	}
+}
+
 // What was left out stands where it stood while it was timed.
 func TestTableOfFunctions(t *testing.T) {
 	var out bytes.Buffer

@@ -225,12 +225,19 @@ func (p *page) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return p, nil
 }
 
-// take takes an event in, now or when the page is not held still any more.
+// mostPending bounds the events that wait for a page that is held still: a trace has
+// thousands a second, and whoever paused may be gone for lunch.
+const mostPending = 1 << 17
+
+// take takes an event in, now or when the page is not held still any more; where too
+// many wait, it goes on by itself.
 func (p *page) take(e probe.Event) {
-	if p.paused {
-		p.pending = append(p.pending, e)
-	} else {
+	if !p.paused {
 		p.event(e)
+		return
+	}
+	if p.pending = append(p.pending, e); len(p.pending) == mostPending {
+		p.release()
 	}
 }
 

@@ -17,7 +17,8 @@ import (
 func (p *Proc) ReadsClock() { p.clock = true }
 
 // checkSeccomp sees whether the filters of a stopped thread let through what its
-// stub will call; a filter that does not would kill the target. It is asked of
+// stub will call, and what its probes may (see ReadsClock); a filter that does not
+// would kill the target. It is asked of
 // every thread that is borrowed: threads may have filters of their own, and a
 // program may add one at any time.
 func (p *Proc) checkSeccomp(t *stopped) error {
