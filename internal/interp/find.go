@@ -55,6 +55,17 @@ type finder struct {
 // ended is the panic by which a finder ends.
 type ended struct{ status program.Status }
 
+// caught, deferred, makes of it the result of a search. Any other panic goes on.
+func caught(v *uint64, st *program.Status) {
+	switch e := recover().(type) {
+	case nil:
+	case ended:
+		*v, *st = 0, e.status
+	default:
+		panic(e)
+	}
+}
+
 func (s *State) find(n *program.Node) (v uint64, st program.Status) {
 	f := finder{s: s, m: n.Map, steps: program.MaxGroups}
 	for _, part := range []struct {
@@ -68,11 +79,7 @@ func (s *State) find(n *program.Node) (v uint64, st program.Status) {
 			return 0, st
 		}
 	}
-	defer func() {
-		if e, ok := recover().(ended); ok {
-			v, st = 0, e.status
-		}
-	}()
+	defer caught(&v, &st)
 	if f.m.Key == program.KeyString && f.z > program.MaxCompare {
 		return 0, program.StatusCorrupt
 	}

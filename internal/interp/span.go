@@ -12,11 +12,7 @@ func (s *State) span(n *program.Node) (v uint64, st program.Status) {
 	if st != program.StatusOK {
 		return 0, st
 	}
-	defer func() {
-		if e, ok := recover().(ended); ok {
-			v, st = 0, e.status
-		}
-	}()
+	defer caught(&v, &st)
 	f := finder{s: s}
 	c := n.Chain
 	for range c.Max {
