@@ -35,7 +35,7 @@ func TestCaddyTakesSnapshots(t *testing.T) {
 				at = hot[r.Intn(len(hot))]
 			}
 			specs = append(specs, probe.Spec{ID: fmt.Sprint(i), Kind: probe.Snapshot, At: at, Rate: 50, Limit: 40,
-				Bounds: probe.Bounds{Depth: 10, MaxItems: 5000, MaxBytes: 1 << 20, Frames: 40, MaxTime: []time.Duration{probe.NoMaxTime, 0}[i%2]}})
+				Bounds: probe.Bounds{Depth: 10, MaxItems: 5000, MaxBytes: 1 << 20, Frames: 40, MaxTime: []time.Duration{probe.NoMaxTime, 0}[round%2]}})
 		}
 		o := collecting(t, c)
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
