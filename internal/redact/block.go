@@ -23,13 +23,13 @@ func (r *Rules) RefusesFunction(name string) (rule string, refused bool) {
 	}
 	for _, t := range b.types {
 		dir, typ := packageOf(t)
-		if samePackage(pkg, dir) && receiver(rest) == typ {
+		if samePackage(pkg, dir) && receiver(rest) == typ || copied(rest, "(*"+typ+").") || copied(rest, typ+".") {
 			return "type " + t, true
 		}
 	}
 	for _, f := range b.functions {
 		dir, fn := packageOf(f)
-		if samePackage(pkg, dir) && (rest == fn || strings.HasPrefix(rest, fn+".") || strings.HasPrefix(rest, fn+"[")) {
+		if samePackage(pkg, dir) && within(uninstantiated(rest), uninstantiated(fn)) || copied(rest, uninstantiated(fn)+".") {
 			return "function " + f, true
 		}
 	}
@@ -82,6 +82,39 @@ func packageOf(name string) (pkg, rest string) {
 		return "", name
 	}
 	return name[:slash+dot], name[slash+dot+1:]
+}
+
+// within tells whether a function is fn or declared in it.
+func within(name, fn string) bool {
+	after, ok := strings.CutPrefix(name, fn)
+	return ok && (after == "" || after[0] == '.' || strings.HasPrefix(after, "-range"))
+}
+
+// copied tells whether a closure is a copy of one that is declared in a function
+// whose name begins so, made where that was inlined: other.(*T).M.func1. Such a
+// name does not tell the package of T, so it may be refused for another's.
+func copied(rest, begin string) bool {
+	rest = uninstantiated(rest)
+	return strings.Contains(rest, ".func") && strings.Contains(rest, "."+begin)
+}
+
+// uninstantiated is a name without what type parameters stand for: (*T[int]).M is
+// (*T).M.
+func uninstantiated(name string) string {
+	depth := 0
+	return strings.Map(func(c rune) rune {
+		switch c {
+		case '[':
+			depth++
+		case ']':
+			depth--
+			return -1
+		}
+		if depth > 0 {
+			return -1
+		}
+		return c
+	}, name)
 }
 
 // receiver is the type of a method by what follows the package in its name:
