@@ -44,6 +44,9 @@ func (f *probeFlags) add(cmd *cobra.Command, kind probe.Kind) {
 	if kind == probe.Time {
 		what = "calls, with --snapshot after N snapshots"
 	}
+	if kind == probe.Count || kind == probe.Measure {
+		what = "hits; it counts on until it is out"
+	}
 	flags.Int64Var(&f.limit, "limit", limit, "remove the probe after `N` "+what+"; 0: no limit")
 	if kind == probe.Log {
 		flags.Int64Var(&f.rate, "rate", probe.DefaultRate, "emit at most `N` hits a second; the others are still counted; 0: no limit")
