@@ -16,7 +16,8 @@ import (
 // be there from then on, the list may have left out that register: until it is
 // stored, what is in the place is the value before.
 
-// reusedKey is a part of a variable in a place on the stack.
+// reusedKey is a part of a variable in a place on the stack, below the canonical
+// frame address, or in a register, by its number.
 type reusedKey struct {
 	slotKey
 	part int64 // of the variable, in bytes
@@ -26,9 +27,18 @@ type reusedKey struct {
 // reused takes out of l the parts of v that lie, by a location list, in places on
 // the stack that may hold another value at pc.
 func (v *Variable) reused(pc uint64, l Loc) Loc {
+	return v.without(l, WhyShared, func(part int64, p Piece) bool {
+		return p.Kind == AtCFA && p.Off < 0 && p.Size > 0 && p.Size <= 8 &&
+			v.known(pc, reusedKey{slotKey{v.block, v.Name, v.DeclLine, p.Off}, part, p.Size},
+				func(g *amd64.Graph) []bool { return v.spread(g, v.spills(g, part, p)) })
+	})
+}
+
+// without is l without the pieces that are wrong; why, if none is left.
+func (v *Variable) without(l Loc, why string, wrong func(part int64, p Piece) bool) Loc {
 	part, lost := int64(0), int64(0)
 	for i, p := range l.Pieces {
-		if p.Kind == AtCFA && p.Off < 0 && p.Size > 0 && p.Size <= 8 && v.foreign(pc, part, p) {
+		if wrong(part, p) {
 			if lost == 0 {
 				l.Pieces = append([]Piece(nil), l.Pieces...)
 			}
@@ -40,15 +50,15 @@ func (v *Variable) reused(pc uint64, l Loc) Loc {
 	switch {
 	case lost == 0:
 	case lost == part:
-		return Loc{Why: WhyShared}
+		return Loc{Why: why}
 	default:
 		l.Why = WhyPartly
 	}
 	return l
 }
 
-// foreign tells whether the place of a part of v may hold another value at pc.
-func (v *Variable) foreign(pc uint64, part int64, p Piece) bool {
+// known is what find says of the instruction at pc; it is asked once for a key.
+func (v *Variable) known(pc uint64, key reusedKey, find func(*amd64.Graph) []bool) bool {
 	v.b.slots.mu.Lock()
 	defer v.b.slots.mu.Unlock()
 	code := v.b.slotCode(v.fn)
@@ -59,10 +69,9 @@ func (v *Variable) foreign(pc uint64, part int64, p Piece) bool {
 	if !ok {
 		return false
 	}
-	key := reusedKey{slotKey{v.block, v.Name, v.DeclLine, p.Off}, part, p.Size}
 	states, ok := code.reused[key]
 	if !ok {
-		states = v.spread(code.g, v.spills(code.g, part, p))
+		states = find(code.g)
 		code.reused[key] = states
 	}
 	return states != nil && states[i]

@@ -245,7 +245,7 @@ func (v *Variable) alone(pc uint64) (l Loc) {
 		}
 	}
 	if l.listed {
-		l = v.reused(pc, l)
+		l = v.older(pc, v.reused(pc, l))
 	}
 	if v.Captured && l.Why != "" {
 		if c, ok := v.inClosure(pc, t.Size); ok {
