@@ -212,7 +212,9 @@ func TestACollectorIsPostedTo(t *testing.T) {
 		"takes some": {func(_ int, w http.ResponseWriter) {
 			_, _ = io.WriteString(w, `{"partialSuccess":{"rejectedSpans":"1","errorMessage":"too old"}}`)
 		}, 1, Tally{Sent: 1, Lost: 1}, "too old"},
-		"refuses":   {func(_ int, w http.ResponseWriter) { http.Error(w, `{"message":"who are you?"}`, 401) }, 1, Tally{Lost: 2}, "who are you?"},
+		"refuses": {func(_ int, w http.ResponseWriter) {
+			http.Error(w, `{"message":"who are you?"}`, http.StatusUnauthorized)
+		}, 1, Tally{Lost: 2}, "who are you?"},
 		"elsewhere": {func(_ int, w http.ResponseWriter) { http.Error(w, "", 404) }, 1, Tally{Lost: 2}, "4318"},
 		"sends on": {func(_ int, w http.ResponseWriter) {
 			w.Header().Set("Location", "http://user:word@elsewhere.invalid/v1/traces")
