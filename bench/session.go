@@ -15,7 +15,8 @@ type session struct {
 	s     *engine.Session
 	ready *probe.Ready
 	ends  map[string]*probe.End
-	told  atomic.Uint64 // records that came out of the rings
+	told  atomic.Uint64 // records that came out of the rings, moments among them
+	seen  atomic.Uint64 // moments
 	done  chan struct{}
 }
 
@@ -47,6 +48,9 @@ func (p *session) collect() {
 		switch e := e.(type) {
 		case *probe.Hit:
 			p.told.Add(1)
+		case *probe.Moment:
+			p.told.Add(1)
+			p.seen.Add(1)
 		case *probe.End:
 			p.ends[e.Probe] = e
 		}

@@ -69,6 +69,7 @@ type series struct {
 	without, with []float64 // medians of the rounds
 	hits          []float64 // their differences
 	least         [2]float64
+	after         []float64 // nanoseconds of the tool's processor time for each moment that it told
 }
 
 // add takes the batches of a round in.
