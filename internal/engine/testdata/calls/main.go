@@ -445,8 +445,8 @@ func twice(n int) *truth {
 	return t
 }
 
-// many lets so many goroutines be in one function at once.
-func many(n int) *truth {
+// together lets n goroutines be in one function at once, for a while, and end.
+func together(n int, while time.Duration) {
 	var in, gone sync.WaitGroup
 	out := make(chan struct{})
 	in.Add(n)
@@ -458,9 +458,13 @@ func many(n int) *truth {
 		}()
 	}
 	in.Wait()
-	time.Sleep(50 * time.Millisecond)
+	time.Sleep(while)
 	close(out)
 	gone.Wait()
+}
+
+func many(n int) *truth {
+	together(n, 50*time.Millisecond)
 	return &truth{Returned: uint64(n)}
 }
 
@@ -481,20 +485,7 @@ func left(n int) *truth {
 func churn(n int) *truth {
 	go func() {
 		for {
-			var in, gone sync.WaitGroup
-			out := make(chan struct{})
-			in.Add(n)
-			gone.Add(n)
-			for range n {
-				go func() {
-					defer gone.Done()
-					parked(&in, out)
-				}()
-			}
-			in.Wait()
-			time.Sleep(100 * time.Microsecond)
-			close(out)
-			gone.Wait()
+			together(n, 100*time.Microsecond)
 		}
 	}()
 	return &truth{}
