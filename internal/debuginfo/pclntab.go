@@ -38,6 +38,7 @@ const (
 // From internal/abi/symtab.go.
 const (
 	pclnMagic             = 0xfffffff1 // Go 1.20 and later
+	flagTopFrame          = 1 << 0
 	flagAsm               = 1 << 2
 	pcdataUnsafePoint     = 0
 	funcdataLocals        = 1
