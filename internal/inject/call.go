@@ -56,8 +56,12 @@ func (p *Proc) call(calls []Syscall) (*Reply, error) {
 	at := r.slot(slot)
 	reply := &Reply{}
 	tid, err := p.borrow(func(tid int) error {
-		h, err := p.divert(tid, at, slotSize, func(s saved) ([]byte, error) {
-			return buildStub(at, r.control(), token, calls, s)
+		h, err := p.divert(tid, func(s saved) ([]chunk, error) {
+			code, err := buildStub(at, r.control(), token, calls, s)
+			if err == nil && len(code) > slotSize {
+				err = fmt.Errorf("a stub of %d bytes does not fit in %d", len(code), slotSize)
+			}
+			return []chunk{{at, code}}, err
 		})
 		if err != nil {
 			return err
@@ -178,8 +182,8 @@ func (p *Proc) busy() error {
 	return ErrBusy
 }
 
-// divert stops thread tid, writes its stub and sends it there.
-func (p *Proc) divert(tid int, at uint64, room int, build func(saved) ([]byte, error)) (held, error) {
+// divert stops thread tid, writes the parts of its stub and sends it to the first.
+func (p *Proc) divert(tid int, build func(saved) ([]chunk, error)) (held, error) {
 	t, err := p.stop(tid)
 	if err != nil {
 		return held{}, err
@@ -196,15 +200,14 @@ func (p *Proc) divert(tid int, at uint64, room int, build func(saved) ([]byte, e
 		return held{}, err
 	}
 	h := held{asleep: int64(regs.Orig_rax) >= 0, since: t.since}
-	code, err := build(s)
-	if err == nil && len(code) > room {
-		err = fmt.Errorf("a stub of %d bytes does not fit in %d", len(code), room)
+	stub, err := build(s)
+	for _, c := range stub {
+		if err == nil {
+			err = p.poke(c.code, c.at)
+		}
 	}
 	if err == nil {
-		err = p.poke(code, at)
-	}
-	if err == nil {
-		regs.Rip = at
+		regs.Rip = stub[0].at
 		regs.Orig_rax = math.MaxUint64 // nothing for the kernel to restart: the stub's way back does it
 		err = t.setRegs(&regs)
 	}

@@ -10,21 +10,45 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
 
 // cave is a place in the executable mapping of the program's file that no code
-// uses: where the first stub of a process can stand.
+// uses, or none any more: where the first stub of a process can stand.
 type cave struct {
-	addr         uint64
-	size         int
-	file         []byte // what the file has there
+	parts        []part // the edge of the stub stands in the first, its middle in the last
+	lent         bool   // it is code that runs no more, once the word at ran is not 0: see Once
+	ran          uint64
 	exeLo, exeHi uint64 // where the program lies
 }
 
-// caveMin is room enough for the bootstrap stub.
-const caveMin = 448
+// part is a range of a cave.
+type part struct {
+	addr uint64
+	file []byte // what the file has there
+}
+
+// caveMin is room enough for a first stub in one piece.
+const caveMin = edgeMax + middleMax
+
+// bootstrap is the first stub, for its place.
+func (c cave) bootstrap(resident uint64, token uint32) bootstrap {
+	b := bootstrap{edge: c.parts[0].addr, resident: resident, token: token}
+	if b.middle = b.edge + edgeMax; len(c.parts) > 1 {
+		b.middle = c.parts[1].addr
+	}
+	return b
+}
+
+// extents are the ranges of the parts.
+func (c cave) extents() (out []extent) {
+	for _, q := range c.parts {
+		out = append(out, extent{q.addr, q.addr + uint64(len(q.file))})
+	}
+	return out
+}
 
 // image is the program as it is mapped.
 type image struct {
@@ -129,6 +153,28 @@ func (p *Proc) cave() (cave, error) {
 	if err != nil {
 		return c, err
 	}
+	c.exeLo, c.exeHi = img.lo, img.hi
+	if lo, size := unusedCode(img, e); size > 0 {
+		c.parts = []part{{lo, make([]byte, size)}}
+	} else if p.once == nil || !c.borrow(img, p.once) {
+		return c, refuseCave()
+	}
+	for _, q := range c.parts {
+		if err := img.fileAt(f, q.file, q.addr); err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+func refuseCave() error {
+	return &RefusedError{Code: CodeMemory, Message: "the program has no unused executable bytes for a first stub, and no code that is known never to run again",
+		Cure: "link it with another linker mode (-ldflags=-linkmode=internal)"}
+}
+
+// unusedCode is the largest range that no code uses, of the first segment that has
+// one with room enough for a stub.
+func unusedCode(img *image, e *elf.File) (lo, size uint64) {
 	for _, ph := range e.Progs {
 		if ph.Type != elf.PT_LOAD || ph.Flags&elf.PF_X == 0 {
 			continue
@@ -138,20 +184,28 @@ func (p *Proc) cave() (cave, error) {
 				continue
 			}
 			for _, g := range caveGaps(e, ph, m.Size()) {
-				if g[1]-g[0] < caveMin {
-					continue
+				if g[1]-g[0] >= caveMin {
+					return m.Lo + g[0] - m.Offset, g[1] - g[0]
 				}
-				c = cave{addr: m.Lo + g[0] - m.Offset, size: int(g[1] - g[0]), exeLo: img.lo, exeHi: img.hi}
-				c.file = make([]byte, c.size)
-				if _, err := f.ReadAt(c.file, int64(g[0])); err != nil && err != io.EOF {
-					return c, err
-				}
-				return c, nil
 			}
 		}
 	}
-	return c, &RefusedError{Code: CodeMemory, Message: "the program's file has no unused executable bytes for a first stub",
-		Cure: "link it with another linker mode (-ldflags=-linkmode=internal)"}
+	return 0, 0
+}
+
+// fileAt reads what the program's file has at an address of its code; the rest of
+// the last page is zeros.
+func (img *image) fileAt(f *os.File, b []byte, addr uint64) error {
+	for _, m := range img.text {
+		if m.Lo <= addr && addr < m.Hi {
+			_, err := f.ReadAt(b, int64(m.Offset+addr-m.Lo))
+			if err == io.EOF {
+				err = nil
+			}
+			return err
+		}
+	}
+	return fmt.Errorf("%#x is no code of the program", addr)
 }
 
 // CleanCave puts back what a Sidelight has left in the cave that died in its very
@@ -175,26 +229,41 @@ func (p *Proc) CleanCave() error {
 // a stub there, once no thread is in it. It refuses the cave if it holds something
 // else: some other tool may run it.
 func (p *Proc) cleanCave(c cave) error {
-	now := make([]byte, c.size)
-	if err := p.ReadAt(now, c.addr); err != nil {
-		return err
+	begin := stubBegin()
+	ours, same := false, true
+	var foreign error
+	for i, q := range c.parts {
+		now := make([]byte, len(q.file))
+		if err := p.ReadAt(now, q.addr); err != nil {
+			return err
+		}
+		ours = ours || i == 0 && bytes.HasPrefix(now, begin)
+		if same && !bytes.Equal(now, q.file) {
+			same = false
+			foreign = &ChangedError{Addr: q.addr, Want: q.file[:len(begin)], Got: now[:len(begin)]}
+		}
 	}
-	if bytes.Equal(now, c.file) {
+	if same {
 		return nil
 	}
-	begin := stubBegin()
-	if !bytes.HasPrefix(now, begin) {
-		return &ChangedError{Addr: c.addr, Want: c.file[:len(begin)], Got: now[:len(begin)]}
+	if !ours {
+		return foreign
 	}
-	if err := p.awaitClear(c.addr, c.addr+uint64(c.size)); err != nil {
+	if err := p.awaitAllClear(c.extents()...); err != nil {
 		return err
 	}
-	// The beginning last: as long as it is there, the next command knows what this is.
-	if err := p.WriteAt(c.file[len(begin):], c.addr+uint64(len(begin))); err != nil {
-		return refuseWrite(err)
-	}
-	if err := p.WriteAt(c.file[:len(begin)], c.addr); err != nil {
-		return refuseWrite(err)
+	return p.restoreCave(c, len(begin))
+}
+
+// restoreCave puts back the beginning of a stub last: as long as it is there, the
+// next command knows what this is.
+func (p *Proc) restoreCave(c cave, begin int) error {
+	edge := c.parts[0]
+	order := append(slices.Clone(c.parts[1:]), part{edge.addr + uint64(begin), edge.file[begin:]}, part{edge.addr, edge.file[:begin]})
+	for _, q := range order {
+		if err := p.WriteAt(q.file, q.addr); err != nil {
+			return refuseWrite(err)
+		}
 	}
 	return nil
 }
@@ -203,8 +272,10 @@ func (p *Proc) cleanCave(c cave) error {
 // a tracer write (proc_mem.force_override=ptrace), a stub could be written while
 // its thread is held, but not be taken away again.
 func (p *Proc) tryCave(c cave) error {
-	if err := p.WriteAt(c.file, c.addr); err != nil {
-		return refuseWrite(err)
+	for _, q := range c.parts {
+		if err := p.WriteAt(q.file, q.addr); err != nil {
+			return refuseWrite(err)
+		}
 	}
 	return nil
 }

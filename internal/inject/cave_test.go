@@ -5,31 +5,40 @@ package inject
 import (
 	"bytes"
 	"errors"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/sidelight-dev/sidelight/internal/ring"
+	"github.com/sidelight-dev/sidelight/internal/testprog"
 )
 
 // TestCleanCave leaves a stub in the cave of a fresh process, as a tool does that
 // is killed in its first call.
 func TestCleanCave(t *testing.T) {
-	for _, kind := range []string{"static", "pie", "external"} {
+	for _, kind := range []string{"static", "pie", "external", "full"} {
 		t.Run(kind, func(t *testing.T) {
-			tg := start(t, busyBuild(t, kind), "2")
+			exe := busyBuild(t, strings.Replace(kind, "full", "external", 1))
+			if kind == "full" {
+				exe = testprog.Fill(t, exe)
+			}
+			tg := start(t, exe, "2")
 			p := open(t, tg)
+			p.Lend(func() (Once, bool) { return onceOf(t, exe), true })
 			defer lock(t, p)()
 			c, err := p.cave()
 			if err != nil {
 				t.Fatal(err)
 			}
-			stub, err := bootstrap{at: c.addr, resident: c.addr &^ 4095}.build(saved{})
+			stub, err := c.bootstrap(c.parts[0].addr&^4095, 1).build(saved{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := p.WriteAt(stub, c.addr); err != nil {
-				t.Fatal(err)
+			for _, part := range stub {
+				if err := p.WriteAt(part.code, part.at); err != nil {
+					t.Fatal(err)
+				}
 			}
 			if diffs, err := p.CompareText(); err != nil || len(diffs) == 0 {
 				t.Fatalf("the stub is not seen: %v", err)
@@ -54,7 +63,7 @@ func TestForeignCave(t *testing.T) {
 		t.Fatal(err)
 	}
 	theirs := []byte{0x90, 0x90, 0xC3}
-	if err := p.WriteAt(theirs, c.addr); err != nil {
+	if err := p.WriteAt(theirs, c.parts[0].addr); err != nil {
 		t.Fatal(err)
 	}
 	var changed *ChangedError
@@ -65,7 +74,7 @@ func TestForeignCave(t *testing.T) {
 		t.Errorf("call: %v", err)
 	}
 	now := make([]byte, len(theirs))
-	if err := p.ReadAt(now, c.addr); err != nil || !bytes.Equal(now, theirs) {
+	if err := p.ReadAt(now, c.parts[0].addr); err != nil || !bytes.Equal(now, theirs) {
 		t.Errorf("% x %v", now, err)
 	}
 	tg.end()

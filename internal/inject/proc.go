@@ -36,8 +36,9 @@ type Proc struct {
 	token    uint32     // of the last remote call
 	stubWait time.Duration
 	longest  time.Duration
-	clock    bool            // bodies read the kernel's clock: ReadsClock
-	filters  map[string]bool // seccomp filters, by their number, that let our calls through
+	once     func() (Once, bool) // nil: nobody knows; see Lend
+	clock    bool                // bodies read the kernel's clock: ReadsClock
+	filters  map[string]bool     // seccomp filters, by their number, that let our calls through
 }
 
 // Open opens handles to the process and checks that it may be worked on. It

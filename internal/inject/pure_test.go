@@ -310,35 +310,62 @@ func TestStubIsHarmless(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	boot, err := bootstrap{at: at, resident: at + 1<<20, token: 1}.build(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(boot) > caveMin {
-		t.Errorf("the first stub takes %d bytes; a cave may have %d", len(boot), caveMin)
-	}
-	for name, code := range map[string][]byte{"stub": stub, "bootstrap": boot} {
-		calls := 0
-		for off := 0; ; {
-			in, err := x86asm.Decode(code[off:], 64)
-			if err != nil {
-				t.Fatalf("%s: %x: %v", name, code[off:], err)
-			}
-			off += in.Len
-			switch in.Op {
-			case x86asm.SYSCALL:
-				calls++
-			case x86asm.MOV, x86asm.LEA, x86asm.JRCXZ:
-			case x86asm.JMP:
-				if _, leaves := in.Args[0].(x86asm.Mem); leaves && fmt.Sprintf("%x", code[off:off+8]) == "0010400000000000" {
-					t.Logf("%s: %d bytes, %d system calls", name, len(code), calls)
-					goto next
-				}
-			default:
-				t.Fatalf("%s: %v", name, in)
-			}
+	n := harmless(t, "stub", stub, false)
+	t.Logf("%d bytes, %d system calls", len(stub), n)
+}
+
+// harmless decodes code as far as the jump that leaves it, and counts its system calls.
+func harmless(t *testing.T, name string, code []byte, middle bool) (calls int) {
+	t.Helper()
+	for off := 0; ; {
+		in, err := x86asm.Decode(code[off:], 64)
+		if err != nil {
+			t.Fatalf("%s: %x: %v", name, code[off:], err)
 		}
-	next:
+		off += in.Len
+		switch in.Op {
+		case x86asm.SYSCALL:
+			calls++
+		case x86asm.MOV, x86asm.LEA, x86asm.JRCXZ:
+		case x86asm.JMP:
+			rel, is := in.Args[0].(x86asm.Rel)
+			to := off + int(rel)
+			if is && middle && (to < 0 || to >= len(code)) {
+				return calls
+			}
+			if _, leaves := in.Args[0].(x86asm.Mem); leaves && !middle && fmt.Sprintf("%x", code[off:off+8]) == "0010400000000000" {
+				return calls
+			}
+		default:
+			t.Fatalf("%s: %v", name, in)
+		}
+	}
+}
+
+// TestFirstStubIsHarmless does the same with the parts of the first one, which may
+// stand apart: between them all signals are blocked. It needs no more than the room.
+func TestFirstStubIsHarmless(t *testing.T) {
+	const far = 0x7f0123456000 // a number that takes the longest instructions
+	s := saved{far, far, far, far, far, far, far, far, far, 0x401000, far}
+	for _, b := range []bootstrap{{edge: far, middle: far + edgeMax, resident: far + 1<<20, token: 1}, {edge: far + 1<<20, middle: far, resident: far - 1<<20, token: 1}} {
+		parts, err := b.build(s)
+		if err != nil || len(parts) != 2 || parts[0].at != b.edge || parts[1].at != b.middle {
+			t.Fatalf("%+v, %v", parts, err)
+		}
+		edge, middle := parts[0].code, parts[1].code
+		if len(edge) > edgeMax || len(middle) > middleMax || !bytes.HasPrefix(edge, stubBegin()) {
+			t.Errorf("%d and %d bytes, %x", len(edge), len(middle), edge)
+		}
+		if !bytes.HasPrefix(middle, bytes.Repeat([]byte{0xFF}, 8)) {
+			t.Errorf("the first mask does not block all signals: %x", middle[:8])
+		}
+		if n := harmless(t, "edge", edge, false); n != 2 {
+			t.Errorf("%d system calls where signals may come", n)
+		}
+		if n := harmless(t, "middle", middle[8:], true); n != 6 {
+			t.Errorf("%d system calls in the middle", n)
+		}
+		t.Logf("%d and %d bytes", len(edge), len(middle))
 	}
 }
 

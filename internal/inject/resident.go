@@ -143,8 +143,11 @@ func (p *Proc) takeSlots() error {
 const clearWait = 5 * time.Second
 
 // awaitClear waits until no thread is in [lo,hi).
-func (p *Proc) awaitClear(lo, hi uint64) error {
-	ok, err := p.idle(clearWait, extent{lo, hi})
+func (p *Proc) awaitClear(lo, hi uint64) error { return p.awaitAllClear(extent{lo, hi}) }
+
+// awaitAllClear waits until no thread is in any of the extents.
+func (p *Proc) awaitAllClear(code ...extent) error {
+	ok, err := p.idle(clearWait, code...)
 	if err == nil && !ok {
 		err = fmt.Errorf("a thread of the target stays in a stub: %w", ErrBusy)
 	}
@@ -181,6 +184,9 @@ func (p *Proc) bootstrap(maps []Mapping) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
+	if err := p.checkRun(cave); err != nil {
+		return 0, err
+	}
 	if err := p.cleanCave(cave); err != nil {
 		return 0, err
 	}
@@ -192,9 +198,9 @@ func (p *Proc) bootstrap(maps []Mapping) (uint64, error) {
 		return 0, err
 	}
 	const token = 1
-	b := bootstrap{at: cave.addr, resident: base, token: token}
+	b := cave.bootstrap(base, token)
 	_, err = p.borrow(func(tid int) error {
-		h, err := p.divert(tid, cave.addr, cave.size, b.build)
+		h, err := p.divert(tid, b.build)
 		if err == nil {
 			err = p.awaitBootstrap(cave, base+residentSize, token)
 			p.longest = max(p.longest, h.pause())
@@ -218,7 +224,7 @@ func (p *Proc) awaitBootstrap(cave cave, control uint64, token uint32) error {
 		if time.Since(began) < 5*time.Millisecond {
 			continue
 		}
-		idle, err := p.idle(0, extent{cave.addr, cave.addr + uint64(cave.size)})
+		idle, err := p.idle(0, cave.extents()...)
 		if err != nil {
 			return err
 		}

@@ -165,14 +165,25 @@ func (e *emitter) leaData(reg byte, data []byte) {
 
 func (e *emitter) syscall() { e.put(0x0F, 0x05) }
 
+// lea: lea reg, [addr]
+func (e *emitter) lea(reg byte, addr uint64) {
+	e.put(0x48|reg>>3<<2, 0x8D, 0x05|reg&7<<3)
+	e.rel(addr, 0)
+}
+
 // setMask: rt_sigprocmask(SIG_SETMASK, mask, nil)
 func (e *emitter) setMask(mask uint64) {
+	e.maskCall(func() { e.leaData(rSI, binary.LittleEndian.AppendUint64(nil, mask)) })
+	e.syscall()
+}
+
+// maskCall is all of it but the system call; mask lets rsi lead to the mask.
+func (e *emitter) maskCall(mask func()) {
 	e.movImm(rAX, sysRtSigprocmask)
 	e.movImm(rDI, sigSetmask)
-	e.leaData(rSI, binary.LittleEndian.AppendUint64(nil, mask))
+	mask()
 	e.movImm(rDX, 0)
 	e.movImm(r10, sigsetSize)
-	e.syscall()
 }
 
 // storeDone: mov dword [addr], token
@@ -182,13 +193,24 @@ func (e *emitter) storeDone(addr uint64, token uint32) {
 	e.u32(token)
 }
 
-// restore puts the registers back.
-func (e *emitter) restore(s saved) {
-	for _, r := range []struct {
-		reg byte
-		v   uint64
-	}{{rAX, s.RAX}, {rCX, s.RCX}, {rDX, s.RDX}, {rSI, s.RSI}, {rDI, s.RDI},
-		{r8, s.R8}, {r9, s.R9}, {r10, s.R10}, {r11, s.R11}} {
+// register is a register and what it shall hold.
+type register struct {
+	reg byte
+	v   uint64
+}
+
+// taken are the registers that a system call that changes the signal mask takes or
+// destroys.
+func (s saved) taken() []register {
+	return []register{{rAX, s.RAX}, {rCX, s.RCX}, {rDX, s.RDX}, {rSI, s.RSI}, {rDI, s.RDI}, {r10, s.R10}, {r11, s.R11}}
+}
+
+// others are those that only other calls take.
+func (s saved) others() []register { return []register{{r8, s.R8}, {r9, s.R9}} }
+
+// restore puts registers back.
+func (e *emitter) restore(list []register) {
+	for _, r := range list {
 		e.movImm(r.reg, r.v)
 	}
 }
@@ -238,7 +260,8 @@ func buildStub(at, control uint64, token uint32, calls []Syscall, s saved) ([]by
 		e.storeRAX(control + controlResults + 8*uint64(i))
 	}
 	e.setMask(s.Mask)
-	e.restore(s)
+	e.restore(s.taken())
+	e.restore(s.others())
 	e.storeDone(control+controlDone, token)
 	e.leave(s.RIP)
 	return e.finish()
@@ -274,15 +297,51 @@ const (
 // bootstrap is the first stub of a process, which runs in a cave and has no
 // control page yet: it makes the resident pages. It writes token only if they
 // are all there; a caller sees that the thread has left by looking at it.
+//
+// It has two parts, which may stand apart. Only in the edge, where it begins and
+// ends, may a signal come; the middle runs with all signals blocked.
 type bootstrap struct {
-	at       uint64 // the cave
+	edge     uint64 // room for edgeMax bytes
+	middle   uint64 // and for middleMax
 	resident uint64 // residentSize bytes of code, then the control page
 	token    uint32
 }
 
-func (b bootstrap) build(s saved) ([]byte, error) {
-	e := &emitter{at: b.at}
-	e.setMask(allSignals)
+// Room for the parts of a bootstrap.
+const (
+	edgeMax   = 124
+	middleMax = 308
+)
+
+// chunk is a part of a stub, at its address.
+type chunk struct {
+	at   uint64
+	code []byte
+}
+
+// build makes the parts, the edge first: by its beginning a stub is known.
+func (b bootstrap) build(s saved) ([]chunk, error) {
+	edge := &emitter{at: b.edge}
+	edge.maskCall(func() { edge.lea(rSI, b.middle) })
+	edge.syscall()
+	edge.jmpTo(b.middle + 8)
+	exit := b.edge + uint64(len(edge.code))
+	edge.syscall()
+	edge.restore(s.taken())
+	edge.leave(s.RIP)
+	head, err := edge.finish()
+	if err != nil {
+		return nil, err
+	}
+	middle, err := b.buildMiddle(s, exit)
+	return []chunk{{b.edge, head}, {b.middle, middle}}, err
+}
+
+// buildMiddle makes what begins with the mask that blocks all signals, and leads
+// to exit with everything set for the system call that brings back the thread's.
+func (b bootstrap) buildMiddle(s saved, exit uint64) ([]byte, error) {
+	e := &emitter{at: b.middle}
+	e.u64(allSignals)
 	e.leaData(rDI, []byte(memfdName+"\x00"))
 	e.movImm(rSI, mfdCloexec)
 	e.movImm(rAX, sysMemfdCreate)
@@ -310,9 +369,9 @@ func (b bootstrap) build(s saved) ([]byte, error) {
 	e.put(0x44, 0x89, 0xC7) // mov edi, r8d
 	e.movImm(rAX, sysClose)
 	e.syscall()
-	e.setMask(s.Mask)
-	e.restore(s)
-	e.leave(s.RIP)
+	e.restore(s.others())
+	e.maskCall(func() { e.leaData(rSI, binary.LittleEndian.AppendUint64(nil, s.Mask)) })
+	e.jmpTo(exit)
 	return e.finish()
 }
 
@@ -339,6 +398,11 @@ func (e *emitter) jmp() int {
 	e.put(0xE9)
 	e.u32(0)
 	return len(e.code) - 4
+}
+
+func (e *emitter) jmpTo(addr uint64) {
+	e.put(0xE9)
+	e.rel(addr, 0)
 }
 
 // land lets the jump at disp come here.

@@ -3,10 +3,13 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
 	"fmt"
 	"io"
 	"os"
 	"runtime"
+	"runtime/pprof"
 	"syscall"
 	"time"
 	"unsafe"
@@ -33,6 +36,8 @@ func main() {
 		mapSelf()
 	case "fpe":
 		go divide()
+	case "profile":
+		defer profile()()
 	}
 	for range 3 {
 		go func() {
@@ -44,6 +49,43 @@ func main() {
 	fmt.Println("ready")
 	io.Copy(io.Discard, os.Stdin)
 	fmt.Println("done", runtime.NumGoroutine())
+}
+
+// profile lets two goroutines run under a profile, and tells in the end which functions
+// of the program's start it has seen.
+func profile() (end func()) {
+	var samples bytes.Buffer
+	if err := pprof.StartCPUProfile(&samples); err != nil {
+		fmt.Println("FAIL", err)
+		os.Exit(3)
+	}
+	for range 2 {
+		go func() {
+			for {
+				down(50)
+			}
+		}()
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		r, err := gzip.NewReader(&samples)
+		if err != nil {
+			fmt.Println("FAIL", err)
+			return
+		}
+		text, _ := io.ReadAll(r)
+		for _, name := range []string{"main.down", "runtime.rt0_go", "runtime.check"} {
+			fmt.Println("seen", name, bytes.Contains(text, []byte(name)))
+		}
+	}
+}
+
+//go:noinline
+func down(n int) int {
+	if n == 0 {
+		return 1
+	}
+	return down(n-1) + n
 }
 
 // mapSelf maps the program's own file again, for reading and for executing.
