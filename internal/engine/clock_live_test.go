@@ -3,7 +3,6 @@
 package engine
 
 import (
-	"debug/elf"
 	"math"
 	"slices"
 	"strings"
@@ -35,12 +34,7 @@ func TestTimesByTheKernelsClock(t *testing.T) {
 			if b.name != "local" && testing.Short() {
 				t.Skip("one way of building is enough")
 			}
-			var c *child
-			if slices.Contains(b.flags, external) {
-				c = startExternalCalls(t)
-			} else {
-				c = startCalls(t, b.toolchain, b.flags...)
-			}
+			c := startCalls(t, b.toolchain, b.flags...)
 			o := observe(t, c, probe.Spec{Kind: probe.Time, At: "main.work"})
 			if o.ready.Clock != probe.ClockVDSO || !strings.Contains(o.ready.ClockNote, clockVariable) {
 				t.Errorf("the clock is %q, %q", o.ready.Clock, o.ready.ClockNote)
@@ -54,28 +48,6 @@ func TestTimesByTheKernelsClock(t *testing.T) {
 }
 
 const external = "-ldflags=-linkmode=external"
-
-// startExternalCalls starts the program as another linker has linked it, in a build
-// whose last page of code has room for a first stub: it has in nine of ten.
-func startExternalCalls(t *testing.T) *child {
-	t.Helper()
-	const page, room = 4096, 512 // more than inject wants
-	for _, flags := range [][]string{{}, {"-gcflags=-l"}, {"-gcflags=-N"}, {"-gcflags=-N -l"}} {
-		c := startCalls(t, "", append(flags, external)...)
-		f, err := elf.Open(c.cmd.Path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		for _, p := range f.Progs {
-			if end := p.Off + p.Filesz; p.Type == elf.PT_LOAD && p.Flags&elf.PF_X != 0 && page-end%page >= room {
-				return c
-			}
-		}
-	}
-	t.Fatal("no build has room for a first stub")
-	return nil
-}
 
 // The kernel's clock tells durations as the target does, and when hits were.
 func TestKernelsClockTellsTheTime(t *testing.T) {

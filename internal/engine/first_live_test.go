@@ -11,39 +11,26 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sidelight-dev/sidelight/internal/debuginfo"
 	"github.com/sidelight-dev/sidelight/internal/inject"
 	"github.com/sidelight-dev/sidelight/internal/probe"
+	"github.com/sidelight-dev/sidelight/internal/testprog"
 )
 
 // TestNextCommandCleansTheFirstStub kills a tool in its very first call, when it has
 // no bay yet and a stub lies in the program's own pages.
 func TestNextCommandCleansTheFirstStub(t *testing.T) {
-	exe := buildTarget(t, nil)
-	for range 30 {
-		c := startTarget(t, exe)
-		if !killInFirstCall(t, c) {
-			continue
-		}
-		if changed(t, c) == 0 {
-			continue // it was just done
-		}
+	eachFirstStub(t, func(t *testing.T, c *child) {
 		o := observe(t, c, probe.Spec{Kind: probe.Count, At: mark(t, "leaf")})
 		n := c.run("leaf", 1000)
 		checkSums(t, o.end()["p1"], n)
 		checkText(t, c)
-		return
-	}
-	t.Skip("no tool could be killed at the right moment")
+	})
 }
 
 // TestGuardCleansTheFirstStub is the same with nobody but the guard after it.
 func TestGuardCleansTheFirstStub(t *testing.T) {
-	exe := buildTarget(t, nil)
-	for range 30 {
-		c := startTarget(t, exe)
-		if !killInFirstCall(t, c) || changed(t, c) == 0 {
-			continue
-		}
+	eachFirstStub(t, func(t *testing.T, c *child) {
 		if err := Clear(context.Background(), c.cmd.Process.Pid, 0); err != nil {
 			t.Fatal(err)
 		}
@@ -51,35 +38,66 @@ func TestGuardCleansTheFirstStub(t *testing.T) {
 			t.Errorf("%d places of the text are not as in the file", n)
 		}
 		c.run("leaf", 100)
-		return
-	}
-	t.Skip("no tool could be killed at the right moment")
+	})
 }
 
-// killInFirstCall starts a tool and kills it as soon as the first page of the
-// program's text changes. It tells whether that came first.
-func killInFirstCall(t *testing.T, c *child) bool {
+// eachFirstStub runs f with targets in which a tool has left its first stub: in unused
+// bytes, and in code that has run.
+func eachFirstStub(t *testing.T, f func(t *testing.T, c *child)) {
+	for _, full := range []bool{false, true} {
+		t.Run(fmt.Sprintf("full=%v", full), func(t *testing.T) {
+			exe := buildTarget(t, nil)
+			if full {
+				exe = buildFull(t)
+			}
+			for range 30 {
+				c := startTarget(t, exe)
+				if killInFirstCall(t, c, full) && changed(t, c) > 0 { // else it was just done
+					f(t, c)
+					return
+				}
+			}
+			t.Skip("no tool could be killed at the right moment")
+		})
+	}
+}
+
+// buildFull builds the target without unused bytes in its code.
+func buildFull(t *testing.T) string {
+	needC(t)
+	return testprog.Fill(t, buildTarget(t, []string{"CGO_ENABLED=1"}, external))
+}
+
+// TestProgramWithoutRoomForAFirstStub puts probes into a program that has none.
+func TestProgramWithoutRoomForAFirstStub(t *testing.T) {
+	c := startTarget(t, buildFull(t))
+	for range 2 { // the second finds what the first has mapped
+		o := observe(t, c, probe.Spec{Kind: probe.Count, At: mark(t, "leaf")})
+		n := c.run("leaf", 5000)
+		checkSums(t, o.end()["p1"], n)
+		checkText(t, c)
+	}
+}
+
+// killInFirstCall starts a tool and kills it as soon as a page changes where its
+// first stub may stand. It tells whether that came first.
+func killInFirstCall(t *testing.T, c *child, full bool) bool {
 	t.Helper()
-	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", c.cmd.Process.Pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var at int64
-	for line := range strings.Lines(string(maps)) {
-		if strings.Contains(line, " r-xp ") && strings.Contains(line, c.path) {
-			fmt.Sscanf(line, "%x-", &at)
-			break
-		}
-	}
 	mem, err := os.Open(fmt.Sprintf("/proc/%d/mem", c.cmd.Process.Pid))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer mem.Close()
-	before, now := make([]byte, 4096), make([]byte, 4096)
-	if _, err := mem.ReadAt(before, at); err != nil {
-		t.Fatal(err)
+	pages := firstStubPages(t, c, full)
+	read := func(b []byte) []byte {
+		for i, at := range pages {
+			if _, err := mem.ReadAt(b[i<<12:(i+1)<<12], at); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return b
 	}
+	before, now := read(make([]byte, len(pages)<<12)), make([]byte, len(pages)<<12)
 	cmd, out := startTool(t, c, "alone", "leaf")
 	installed := make(chan bool)
 	go func() {
@@ -88,10 +106,7 @@ func killInFirstCall(t *testing.T, c *child) bool {
 		close(installed)
 	}()
 	for {
-		if _, err := mem.ReadAt(now, at); err != nil {
-			t.Fatal(err)
-		}
-		hit := !bytes.Equal(before, now)
+		hit := !bytes.Equal(before, read(now))
 		select {
 		case <-installed:
 		default:
@@ -104,6 +119,37 @@ func killInFirstCall(t *testing.T, c *child) bool {
 		<-installed
 		return hit
 	}
+}
+
+// firstStubPages are the first and the last page of the program's text, or that of
+// code which has run.
+func firstStubPages(t *testing.T, c *child, full bool) []int64 {
+	t.Helper()
+	if full {
+		b, err := debuginfo.Open(c.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.Close()
+		edge, _, ok := b.Once()
+		if !ok {
+			t.Fatal("no code runs once")
+		}
+		return []int64{int64(edge[0] &^ 4095)}
+	}
+	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", c.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(maps)) {
+		if strings.Contains(line, " r-xp ") && strings.Contains(line, c.path) {
+			var first, end int64
+			fmt.Sscanf(line, "%x-%x", &first, &end)
+			return []int64{first, end - 4096}
+		}
+	}
+	t.Fatal("the program's text is not found")
+	return nil
 }
 
 // TestAbandonedDescriptors leaves a descriptor open in a target, as an installation

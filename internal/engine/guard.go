@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sidelight-dev/sidelight/internal/debuginfo"
 	"github.com/sidelight-dev/sidelight/internal/inject"
 )
 
@@ -126,6 +127,7 @@ func Clear(ctx context.Context, pid int, start uint64) error {
 		return err
 	}
 	defer unlock()
+	proc.Lend(func() (inject.Once, bool) { return onceOf(pid) })
 	var changed *inject.ChangedError // what others have written there is theirs
 	if err := proc.CleanCave(); err != nil && !errors.As(err, &changed) {
 		return err
@@ -143,4 +145,21 @@ func Clear(ctx context.Context, pid int, start uint64) error {
 	}
 	_, err = proc.CloseLeaked()
 	return err
+}
+
+// once is where a first stub may stand in a program without room for it: in code
+// that has run when there is any goroutine, as the count of them at allglen says.
+func once(b *debuginfo.Build, allglen uint64) (inject.Once, bool) {
+	edge, middle, ok := b.Once()
+	return inject.Once{Edge: edge, Middle: middle, Ran: allglen}, ok
+}
+
+// onceOf is the same of a process in which a stub is looked for, but none put.
+func onceOf(pid int) (inject.Once, bool) {
+	b, err := debuginfo.Open(fmt.Sprintf("/proc/%d/exe", pid))
+	if err != nil {
+		return inject.Once{}, false
+	}
+	defer b.Close()
+	return once(b, 0)
 }

@@ -103,6 +103,7 @@ func (s *Session) open(ctx context.Context) error {
 	if s.text, err = s.proc.Text(); err != nil {
 		return err
 	}
+	s.proc.Lend(func() (inject.Once, bool) { return once(s.build, s.rt.Allglen) })
 	if s.rt.Inferred {
 		if err := s.proc.Agrees(s.claim()); err != nil {
 			return err
