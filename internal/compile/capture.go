@@ -48,11 +48,20 @@ func (r *recorder) once(p place) place {
 	if !ok || !searches(m.base) {
 		return p
 	}
-	slot, ok := r.add(program.Slot{Kind: program.SlotScalar, Node: m.base, Size: 8})
+	slot, ok := r.address(m.base)
 	if !ok {
 		return unreadable{whyTooLarge}
 	}
 	return memory{&program.Node{Op: program.OpSlot, Type: program.U64, Imm: int64(slot)}}
+}
+
+// address records an address.
+func (r *recorder) address(at *program.Node) (slot int, ok bool) {
+	kind := program.SlotScalar
+	if f := at.Found(); f != nil && f.Op == program.OpFind {
+		kind = program.SlotPlace
+	}
+	return r.add(program.Slot{Kind: kind, Node: at, Size: 8})
 }
 
 // searches tells whether evaluating n searches a map.
@@ -68,6 +77,8 @@ func (r *recorder) add(s program.Slot) (index int, ok bool) {
 		size = s.Size
 	case program.SlotBytes:
 		size += s.Max
+	case program.SlotPlace:
+		size = program.PlaceSize
 	}
 	nodes := slotNodes(&s)
 	if len(r.slots) >= r.limit || r.bytes+size+8 > maxRecord || r.nodes+nodes > maxNodes {

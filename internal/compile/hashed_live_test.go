@@ -105,6 +105,16 @@ func TestLookupsWithoutAES(t *testing.T) {
 // askOf puts logs into a process and gives their hits to take.
 func askOf(t *testing.T, pid int, specs []probe.Spec, take func(*probe.Hit)) {
 	t.Helper()
+	askAll(t, pid, specs, func(e probe.Event) {
+		if h, ok := e.(*probe.Hit); ok {
+			take(h)
+		}
+	})
+}
+
+// askAll puts probes into a process and gives their events to take.
+func askAll(t *testing.T, pid int, specs []probe.Spec, take func(probe.Event)) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	s, err := engine.Open(ctx, pid, engine.Options{})
@@ -122,9 +132,7 @@ func askOf(t *testing.T, pid int, specs []probe.Spec, take func(*probe.Hit)) {
 		}
 	}
 	for e := range s.Events() {
-		if h, ok := e.(*probe.Hit); ok {
-			take(h)
-		}
+		take(e)
 	}
 }
 

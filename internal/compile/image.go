@@ -149,7 +149,7 @@ func (im *imager) behind(v *program.Var, p place) {
 
 // whole copies a value of type t whose address is computed into a slot.
 func (im *imager) whole(t *program.Type, at *program.Node) {
-	if slot, ok := im.r.add(program.Slot{Kind: program.SlotScalar, Node: at, Size: 8}); ok {
+	if slot, ok := im.r.address(at); ok {
 		im.pointTo(t, program.Source{Base: program.BaseSlot, Slot: slot})
 	}
 }
@@ -255,7 +255,7 @@ func (im *imager) value(v *program.Var, o *operand) (why string) {
 		return u.why
 	}
 	if at := o.place.address(); at != nil {
-		slot, ok := im.r.add(program.Slot{Kind: program.SlotScalar, Node: at, Size: 8})
+		slot, ok := im.r.address(at)
 		if !ok {
 			return whyTooLarge
 		}

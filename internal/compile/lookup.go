@@ -293,11 +293,10 @@ func swissLayout(t *program.Type, m *program.Map) bool {
 // classicLayout is that of Go 1.23 and earlier (runtime/map.go).
 func classicLayout(t *program.Type, m *program.Map) bool {
 	in := t.Inner
-	if !offsets(in, map[string]*int64{"count": &m.Count, "flags": &m.Busy, "B": &m.B, "buckets": &m.Buckets, "oldbuckets": &m.Old}) {
+	if !offsets(in, map[string]*int64{"count": &m.Count, "flags": &m.Busy, "B": &m.B, "buckets": &m.Buckets, "oldbuckets": &m.Old, "nevacuate": &m.Moved}) {
 		return false
 	}
-	const hashWriting = 4
-	m.Classic, m.BusyMask = true, hashWriting
+	m.Classic, m.BusyMask = true, program.ClassicWriting
 	buckets, _ := fieldOf(in, "buckets")
 	bucket := target(buckets.Type)
 	var control int64

@@ -30,6 +30,9 @@ func parse(site *program.Site, rec []byte) (slots []slot, rest []byte, err error
 			if s.Size >= 0 && s.Size < int64(len(slots[i].data)) {
 				slots[i].data = slots[i].data[:s.Size]
 			}
+		case program.SlotPlace:
+			slots[i].data = c.take(program.PlaceSize)
+			slots[i].data = slots[i].data[:min(len(slots[i].data), 8)]
 		case program.SlotBlock:
 			slots[i].data = c.take(s.Size)
 		case program.SlotBytes:

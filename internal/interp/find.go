@@ -47,6 +47,10 @@ type finder struct {
 	none  uint64 // where there is no such key; the length of a list
 	steps int
 
+	e     *entry // what is found; with the map's head as the search began
+	b     byte   // classic: the logarithm of the size, likewise
+	shift byte   // Swiss: how far the hash is shifted, likewise
+
 	way  bool   // the hash leads the way
 	h    uint64 // the hash
 	want byte   // the control byte of a key with that hash
@@ -66,8 +70,31 @@ func caught(v *uint64, st *program.Status) {
 	}
 }
 
+// find is OpFind. Its operands may lie in entries, too, that are looked at once more.
 func (s *State) find(n *program.Node) (v uint64, st program.Status) {
-	f := finder{s: s, m: n.Map, steps: program.MaxGroups}
+	in := []*entry{s.hold(n.X), s.hold(n.Y)}
+	v, st = s.search(n)
+	s.letGo(n.X)
+	s.letGo(n.Y)
+	for _, e := range in {
+		if st == program.StatusOK {
+			st = e.still()
+		}
+	}
+	if st != program.StatusOK {
+		return 0, st
+	}
+	return v, st
+}
+
+// search looks for the key. Where nobody is about to read what is found, that the
+// entry is there is the answer itself, and is looked at once more here.
+func (s *State) search(n *program.Node) (v uint64, st program.Status) {
+	e, held := s.held[n]
+	if !held {
+		e = &entry{s: s}
+	}
+	f := finder{s: s, m: n.Map, steps: program.MaxGroups, e: e}
 	for _, part := range []struct {
 		n  *program.Node
 		to *uint64
@@ -87,7 +114,10 @@ func (s *State) find(n *program.Node) (v uint64, st program.Status) {
 		return f.list(int64(f.none)), program.StatusOK
 	}
 	if v = f.look(); v != 0 {
-		return v, program.StatusOK
+		if !held {
+			st = e.still()
+		}
+		return v, st
 	}
 	if n.Imm != 0 {
 		return 0, program.Status(n.Imm)
@@ -117,6 +147,9 @@ func (f *finder) look() (v uint64) {
 		return 0
 	}
 	f.idle()
+	if f.m.Hash != nil && !f.m.Classic {
+		f.shift = f.byte(f.m.Hash.Shift)
+	}
 	if single := !f.m.Classic && f.word(f.at+uint64(f.m.DirLen)) == 0; !single && f.hashed() {
 		f.way, f.h = true, f.hash()
 	} else if f.word(f.at+uint64(f.m.Count)) > program.MaxEntries {
@@ -130,8 +163,20 @@ func (f *finder) look() (v uint64) {
 	default:
 		v = f.swiss()
 	}
-	f.idle()
+	if v == 0 {
+		f.idle()
+		f.unmoved()
+	}
 	return v
+}
+
+// unmoved ends where the entries of the map may have moved since the search began:
+// one that was not found may be there.
+func (f *finder) unmoved() {
+	f.sameHead(f.e)
+	if f.m.Classic && f.byte(f.m.B) != f.b || !f.m.Classic && f.m.Hash != nil && f.byte(f.m.Hash.Shift) != f.shift {
+		panic(ended{program.StatusWriting})
+	}
 }
 
 func (f *finder) bytes(at uint64, n int) []byte {
@@ -162,13 +207,19 @@ func (f *finder) count() {
 func (f *finder) swiss() uint64 {
 	n := int64(f.word(f.at + uint64(f.m.DirLen)))
 	dir := f.word(f.at + uint64(f.m.Dir))
+	f.e.first, f.e.second = dir, uint64(n)
 	if n == 0 {
 		return f.group(dir)
 	}
 	for i := int64(0); i < n; i++ {
 		f.count()
 		t := f.word(dir + 8*uint64(i))
-		if f.word(t+uint64(f.m.Index)) != uint64(i) {
+		if first := f.word(t + uint64(f.m.Index)); first != uint64(i) {
+			// It was looked at at its first place. One that has none was just replaced,
+			// and what replaced it may be at places that are behind.
+			if first > uint64(i) || f.word(dir+8*first) != t {
+				panic(ended{program.StatusWriting})
+			}
 			continue
 		}
 		left := f.word(t + uint64(f.m.Mask))
@@ -184,17 +235,15 @@ func (f *finder) swiss() uint64 {
 			left--
 		}
 	}
-	f.same(f.m.DirLen, uint64(n))
-	f.same(f.m.Dir, dir)
 	return 0
 }
 
 // probe goes where the hash leads in a Swiss map: to a table, and there from group
 // to group up to one with an empty slot.
 func (f *finder) probe() uint64 {
-	shift := f.byte(f.m.Hash.Shift)
 	n, dir := f.word(f.at+uint64(f.m.DirLen)), f.word(f.at+uint64(f.m.Dir))
-	i := f.h >> (shift & 63)
+	f.e.first, f.e.second = dir, n
+	i := f.h >> (f.shift & 63)
 	if n == 1 {
 		i = 0
 	}
@@ -216,13 +265,21 @@ func (f *finder) probe() uint64 {
 		}
 		place = (place + next) & mask
 	}
-	f.same(f.m.DirLen, n)
-	f.same(f.m.Dir, dir)
 	return 0
 }
 
-// same ends unless a word of the map is what it was as the search began: the
-// entries have moved since, and one that was not found may be there.
+// sameHead ends unless the map's head is what it was.
+func (f *finder) sameHead(e *entry) {
+	first, second := f.m.Dir, f.m.DirLen
+	if f.m.Classic {
+		first, second = f.m.Buckets, f.m.Moved
+	}
+	f.same(first, e.first)
+	f.same(second, e.second)
+}
+
+// same ends unless a word of the map is what it was as the search began: entries may
+// have moved since.
 func (f *finder) same(off int64, was uint64) {
 	if f.word(f.at+uint64(off)) != was {
 		panic(ended{program.StatusWriting})
@@ -240,7 +297,9 @@ func (f *finder) classic() uint64 {
 	if b > most {
 		panic(ended{program.StatusLarge})
 	}
+	f.b, f.e.second = b, f.word(f.at+uint64(f.m.Moved)) // before the arrays: see still
 	first, base := f.word(f.at+uint64(f.m.Buckets)), f.word(f.at+uint64(f.m.Old))
+	f.e.first = first
 	left := uint64(0)
 	if base != 0 {
 		if left = uint64(1) << b; f.byte(f.m.Busy)&program.ClassicSameSize == 0 {
@@ -261,10 +320,6 @@ func (f *finder) classic() uint64 {
 			base += uint64(f.m.GroupSize)
 		}
 		base, left = first, uint64(1)<<b
-	}
-	f.same(f.m.Buckets, first)
-	if f.byte(f.m.B) != b {
-		panic(ended{program.StatusWriting})
 	}
 	return 0
 }
@@ -287,9 +342,19 @@ func (f *finder) group(g uint64) uint64 {
 		if f.m.ElemPtr {
 			at = f.word(at)
 		}
+		f.note(g, int64(j))
 		return at
 	}
 	return 0
+}
+
+// note makes of an entry of a group what is found.
+func (f *finder) note(g uint64, j int64) {
+	e := f.e
+	e.m, e.at, e.group, e.j, e.y = f.m, f.at, g, j, f.y
+	if f.m.Key == program.KeyString {
+		e.y, e.z = f.word(e.key()), f.z
+	}
 }
 
 // equal compares the key at an address with that which is looked for.
@@ -304,7 +369,9 @@ func (f *finder) equal(at uint64) bool {
 		if n = f.word(at + 8); n != f.z {
 			return false
 		}
-		p = f.word(at)
+		if p = f.word(at); p == 0 && n > 0 && !f.m.List {
+			panic(ended{program.StatusWriting}) // the entry is just being deleted: its key is cleared first
+		}
 	}
 	order, st := f.s.order(p, f.y, n)
 	if st != program.StatusOK {

@@ -28,14 +28,16 @@ type State struct {
 	// Mem is n bytes of memory, or nil if any of them cannot be read.
 	Mem func(addr uint64, n int) []byte
 
-	data     []*program.Node // constants that were given an address
-	recorded []recorded      // slots of the record at hand
+	held     map[*program.Node]*entry // searches whose finds are about to be read
+	data     []*program.Node          // constants that were given an address
+	recorded []recorded               // slots of the record at hand
 }
 
 // recorded is what became of a slot.
 type recorded struct {
 	v  uint64
 	st program.Status
+	e  *entry // of a SlotPlace
 }
 
 // Constants get addresses that no process has.
@@ -118,6 +120,8 @@ func (s *State) Eval(n *program.Node) (uint64, program.Status) {
 		return s.match(n)
 	case program.OpFind:
 		return s.find(n)
+	case program.OpLoad:
+		return s.load(n)
 	case program.OpSpan:
 		return s.span(n)
 	case program.OpSlot:
@@ -138,17 +142,23 @@ func (s *State) Eval(n *program.Node) (uint64, program.Status) {
 	return two(n, x, y)
 }
 
+// load is OpLoad.
+func (s *State) load(n *program.Node) (uint64, program.Status) {
+	var word [8]byte
+	st := s.reading(n.X, func(x uint64) program.Status {
+		b, st := s.mem(x+uint64(n.Imm), int(n.Type.Size()))
+		copy(word[:], b)
+		return st
+	})
+	if st != program.StatusOK {
+		return 0, st
+	}
+	return Canon(n.Type, binary.LittleEndian.Uint64(word[:])), program.StatusOK
+}
+
 // one is an operation on one value.
 func (s *State) one(n *program.Node, x uint64) (uint64, program.Status) {
 	switch n.Op {
-	case program.OpLoad:
-		b, st := s.mem(x+uint64(n.Imm), int(n.Type.Size()))
-		if st != program.StatusOK {
-			return 0, st
-		}
-		var word [8]byte
-		copy(word[:], b)
-		return Canon(n.Type, binary.LittleEndian.Uint64(word[:])), program.StatusOK
 	case program.OpNonNil:
 		if x < 4096 {
 			return 0, program.StatusNil

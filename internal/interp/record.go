@@ -44,14 +44,20 @@ func (s *State) Record(site *program.Site, p, i int, tsc uint64) []byte {
 	var fixed, variable []byte
 	s.recorded = nil
 	for k := range site.Slots {
-		f, v, st := s.slot(&site.Slots[k])
-		s.recorded = append(s.recorded, recorded{binary.LittleEndian.Uint64(f), st})
+		e := &entry{s: s}
+		f, v, st := s.slot(&site.Slots[k], e)
+		s.recorded = append(s.recorded, recorded{binary.LittleEndian.Uint64(f), st, e})
 		rec = append(rec, byte(st))
 		fixed, variable = append(fixed, f...), append(variable, v...)
 	}
 	rec = append(append(pad(rec), fixed...), variable...)
 	if s.Image != nil {
 		rec = append(rec, s.image(site, rec)...)
+		for k, r := range s.recorded {
+			if r.st == program.StatusOK {
+				rec[ring.RecordHeader+k] = byte(r.e.still())
+			}
+		}
 	}
 	binary.LittleEndian.PutUint32(rec, uint32(len(rec)))
 	return rec
@@ -66,19 +72,34 @@ func pad(b []byte) []byte {
 
 // fixedSize is the size of the fixed part of a slot, padded.
 func fixedSize(slot *program.Slot) int64 {
-	if slot.Kind == program.SlotBlock {
+	switch slot.Kind {
+	case program.SlotBlock:
 		return pad8(slot.Size)
+	case program.SlotPlace:
+		return program.PlaceSize
 	}
 	return 8
 }
 
-// slot is the fixed and the variable part of a slot, both padded.
-func (s *State) slot(slot *program.Slot) (fixed, variable []byte, st program.Status) {
+// slot is the fixed and the variable part of a slot, both padded. The entry that a
+// SlotPlace names comes into e.
+func (s *State) slot(slot *program.Slot, e *entry) (fixed, variable []byte, st program.Status) {
 	fixed = make([]byte, fixedSize(slot))
 	if g := slot.Guard; g != nil {
 		if v, st := s.Eval(g); st != program.StatusOK || v == 0 {
 			return fixed, nil, program.StatusAbsent
 		}
+	}
+	switch slot.Kind {
+	case program.SlotBlock:
+		st = s.reading(slot.Node, func(v uint64) program.Status {
+			b, st := s.mem(v, int(slot.Size))
+			copy(fixed, b)
+			return st
+		})
+		return fixed, nil, st
+	case program.SlotPlace:
+		return fixed, nil, s.found(slot.Node, e, fixed)
 	}
 	v, st := s.Eval(slot.Node)
 	if st != program.StatusOK {
@@ -87,10 +108,6 @@ func (s *State) slot(slot *program.Slot) (fixed, variable []byte, st program.Sta
 	switch slot.Kind {
 	case program.SlotScalar:
 		binary.LittleEndian.PutUint64(fixed, v)
-	case program.SlotBlock:
-		b, st := s.mem(v, int(slot.Size))
-		copy(fixed, b)
-		return fixed, nil, st
 	case program.SlotBytes:
 		return s.bytes(slot, v, fixed)
 	}

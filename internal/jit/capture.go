@@ -26,6 +26,8 @@ func newRecord(s *program.Site) record {
 		switch slot.Kind {
 		case program.SlotBlock:
 			off += pad8(slot.Size)
+		case program.SlotPlace:
+			off += program.PlaceSize
 		case program.SlotBytes:
 			r.most += pad8(slot.Max)
 			r.texts++
@@ -78,6 +80,7 @@ func (g *gen) log() {
 	end := g.values()
 	if g.env.Image != nil {
 		end = g.image()
+		g.stillThere()
 	}
 	g.publish(position, end)
 	if g.site.Role != program.RoleStart && !g.site.Role.Silent() { // a span counts once, at its end
@@ -270,6 +273,8 @@ func (g *gen) values() amd64.Mem {
 			a.Store(at, g.pool[0], 8)
 		case program.SlotBlock:
 			g.memoryBlock(slot, at)
+		case program.SlotPlace:
+			g.found(slot, i)
 		case program.SlotBytes:
 			g.bytes(slot, at, end, first, next)
 			first = false
@@ -323,7 +328,7 @@ func (g *gen) publish(position, end amd64.Mem) {
 // recorded is OpSlot: what an earlier slot of the record holds, or its failure.
 func (g *gen) recorded(n *program.Node, i int) {
 	a := g.a
-	if n.Imm < 0 || n.Imm >= int64(len(g.rec.fixed)) || g.site.Slots[n.Imm].Kind != program.SlotScalar {
+	if n.Imm < 0 || n.Imm >= int64(len(g.rec.fixed)) || (g.site.Slots[n.Imm].Kind != program.SlotScalar && g.site.Slots[n.Imm].Kind != program.SlotPlace) {
 		g.invalid(n)
 		return
 	}

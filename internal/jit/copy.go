@@ -13,6 +13,10 @@ const absurdShift = 40
 
 // memoryBlock copies memory of a fixed size.
 func (g *gen) memoryBlock(s *program.Slot, to amd64.Mem) {
+	g.reading(s.Node, 0, func() { g.copyBlock(s, to) })
+}
+
+func (g *gen) copyBlock(s *program.Slot, to amd64.Mem) {
 	if s.Size > unrolled {
 		g.eval(s.Node, 0)
 		g.a.MovRI64(g.pool[1], uint64(s.Size))

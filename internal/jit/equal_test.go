@@ -81,12 +81,17 @@ func plain(s *program.Site, rec []byte) []byte {
 		slot := &s.Slots[i]
 		fixed := rec[layout.fixed[i]:][:8]
 		size := int64(8)
-		if slot.Kind == program.SlotBlock {
+		switch slot.Kind {
+		case program.SlotBlock:
 			size = slot.Size
+		case program.SlotPlace:
+			size = program.PlaceSize
 		}
 		switch {
 		case rec[int(layout.status)+i] != 0:
 			clear(rec[layout.fixed[i]:][:pad8(size)])
+		case slot.Kind == program.SlotPlace:
+			plainPlace(rec[layout.fixed[i]:][:program.PlaceSize], slot.Node.Found().Map)
 		case slot.Kind == program.SlotBlock:
 			clear(rec[int64(layout.fixed[i])+size:][:pad8(size)-size])
 		case slot.Kind == program.SlotScalar && isNaN(slot.Node.Type, binary.LittleEndian.Uint64(fixed)):
@@ -102,6 +107,17 @@ func plain(s *program.Site, rec []byte) []byte {
 		}
 	}
 	return rec
+}
+
+// plainPlace clears what no entry is known by.
+func plainPlace(place []byte, m *program.Map) {
+	word := func(off int) []byte { return place[off:][:8] }
+	if binary.LittleEndian.Uint64(word(program.PlaceControl)) == 0 {
+		clear(place[8:])
+	} else if m.Key != program.KeyString {
+		clear(word(program.PlaceSought + 8))
+		clear(word(program.PlaceSought)) // perhaps the address of a constant
+	}
 }
 
 func isNaN(t program.Scalar, v uint64) bool {

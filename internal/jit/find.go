@@ -18,7 +18,9 @@ type finding struct {
 	group, j   amd64.Mem
 	bytes      amd64.Mem // the text of the group's key
 	marks      amd64.Mem // bits of the entries that are still to be looked at
-	first, b   amd64.Mem // the classic array and its size as the search began
+	e          *entry    // what is found; with the map's head as the search began
+	first, b   amd64.Mem // Swiss: the first group, and the place among them; classic: the logarithm of the size as the search began
+	shift      amd64.Mem // Swiss: how far the hash is shifted, likewise
 	hash, want amd64.Mem // the hash, and eight times the control byte of a key with it
 	hashed     bool      // the hash leads the way
 	p, q, n, t amd64.Reg
@@ -28,64 +30,119 @@ type finding struct {
 
 // findKey is OpFind.
 func (g *gen) findKey(n *program.Node, i int) {
-	g.aside(n, i, func(in []amd64.Mem, result amd64.Mem) {
-		a := g.a
-		f := &finding{m: n.Map, at: in[0], y: in[1], steps: g.slot(), list: g.slot(), len: g.slot(), pass: g.slot(), left: g.slot(),
-			group: g.slot(), j: g.slot(), bytes: g.slot(), marks: g.slot(), first: g.slot(), b: g.slot(), hash: g.slot(), want: g.slot(),
-			p: g.pool[0], q: g.pool[1], n: g.pool[2], t: g.pool[3], found: a.NewLabel(), missing: a.NewLabel()}
-		none, done, checked := a.NewLabel(), a.NewLabel(), a.NewLabel()
-		if f.m.Key == program.KeyString {
-			f.z = in[2]
-			a.OpMemImm(amd64.CMP, f.z, program.MaxCompare, 8)
-			a.Jcc(amd64.CondA, g.fail(program.StatusCorrupt))
+	mark := g.mark()
+	defer g.release(mark)
+	var in []*entry // entries that operands lie in
+	for _, x := range []*program.Node{n.X, n.Y} {
+		if e := g.hold(x); e != nil {
+			in = append(in, e)
 		}
-		a.StoreImm(result, 0, 8)
-		if f.m.List {
-			g.findElement(f, in[3], result)
-			return
+	}
+	g.aside(n, i, func(parts []amd64.Mem, result amd64.Mem) {
+		g.search(n, parts, result)
+		for _, e := range in {
+			g.still(e)
 		}
-		a.Load(f.p, f.at, 8)
-		a.Test(f.p, f.p, 8)
-		a.Jcc(amd64.CondE, none)
-		g.faulty()
-		a.OpMemImm(amd64.CMP, amd64.At(f.p, int32(f.m.Count)), 0, 8)
-		a.Jcc(amd64.CondE, none)
-		g.idle(f)
-		a.StoreImm(f.steps, program.MaxGroups, 8)
-		if f.m.Hash != nil {
-			g.hashedWay(f)
-		}
-		g.everyWay(f)
-		a.Bind(f.found)
-		a.Load(f.t, f.j, 8)
-		a.ImulImm(f.t, f.t, f.m.ElemStep, 8)
-		a.OpLoad(amd64.ADD, f.t, f.group, 8)
-		if f.m.ElemPtr {
-			g.faulty()
-			a.Load(f.t, amd64.At(f.t, int32(f.m.Elems)), 8)
-		} else {
-			a.OpImm(amd64.ADD, f.t, f.m.Elems, 8)
-		}
-		a.Store(result, f.t, 8)
-		a.Jmp(checked)
-		a.Bind(f.missing)
-		a.Load(f.p, f.at, 8)
-		g.moved(f)
-		a.Bind(checked)
-		a.Load(f.p, f.at, 8)
-		g.idle(f)
-		a.OpMemImm(amd64.CMP, result, 0, 8)
-		a.Jcc(amd64.CondNE, done)
-		a.Bind(none)
-		switch {
-		case n.Imm != 0:
-			a.Jmp(g.fail(program.Status(n.Imm)))
-		case n.W != nil:
-			a.Load(f.t, in[3], 8)
-			a.Store(result, f.t, 8)
-		}
-		a.Bind(done)
 	})
+	g.letGo(n.X)
+	g.letGo(n.Y)
+}
+
+// search looks for the key. Where nobody is about to read what is found, that the
+// entry is there is the answer itself, and is looked at once more here.
+func (g *gen) search(n *program.Node, in []amd64.Mem, result amd64.Mem) {
+	a := g.a
+	f := &finding{m: n.Map, at: in[0], y: in[1], steps: g.slot(), list: g.slot(), len: g.slot(), pass: g.slot(), left: g.slot(),
+		group: g.slot(), j: g.slot(), bytes: g.slot(), marks: g.slot(), first: g.slot(), b: g.slot(), shift: g.slot(), hash: g.slot(), want: g.slot(),
+		p: g.pool[0], q: g.pool[1], n: g.pool[2], t: g.pool[3], found: a.NewLabel(), missing: a.NewLabel()}
+	none, done := a.NewLabel(), a.NewLabel()
+	if f.m.Key == program.KeyString {
+		f.z = in[2]
+		a.OpMemImm(amd64.CMP, f.z, program.MaxCompare, 8)
+		a.Jcc(amd64.CondA, g.fail(program.StatusCorrupt))
+	}
+	a.StoreImm(result, 0, 8)
+	if f.m.List {
+		g.findElement(f, in[3], result)
+		return
+	}
+	held := g.held[n] != nil
+	if f.e = g.held[n]; !held {
+		f.e = g.newEntry(n.Map)
+	}
+	if f.m.Classic {
+		f.first = f.e.head
+	} else {
+		f.list, f.len = f.e.head, f.e.head.Plus(8)
+	}
+	a.StoreImm(f.e.control, 0, 8)
+	a.Load(f.p, f.at, 8)
+	a.Test(f.p, f.p, 8)
+	a.Jcc(amd64.CondE, none)
+	g.faulty()
+	a.OpMemImm(amd64.CMP, amd64.At(f.p, int32(f.m.Count)), 0, 8)
+	a.Jcc(amd64.CondE, none)
+	g.idle(f.m, f.p)
+	a.StoreImm(f.steps, program.MaxGroups, 8)
+	if f.m.Hash != nil {
+		if !f.m.Classic {
+			g.faulty()
+			a.Load(f.t, amd64.At(f.p, int32(f.m.Hash.Shift)), 1)
+			a.Store(f.shift, f.t, 8)
+		}
+		g.hashedWay(f)
+	}
+	g.everyWay(f)
+	a.Bind(f.found)
+	g.note(f, result)
+	if !held {
+		g.still(f.e)
+	}
+	a.Jmp(done)
+	a.Bind(f.missing)
+	a.Load(f.p, f.at, 8)
+	g.idle(f.m, f.p)
+	g.unmoved(f)
+	a.Bind(none)
+	switch {
+	case n.Imm != 0:
+		a.Jmp(g.fail(program.Status(n.Imm)))
+	case n.W != nil:
+		a.Load(f.t, in[3], 8)
+		a.Store(result, f.t, 8)
+	}
+	a.Bind(done)
+}
+
+// note makes of entry j of the group its place, and puts the address of its value
+// into result.
+func (g *gen) note(f *finding, result amd64.Mem) {
+	a, m := g.a, f.m
+	keep := func(to, from amd64.Mem) {
+		a.Load(f.n, from, 8)
+		a.Store(to, f.n, 8)
+	}
+	keep(f.e.at, f.at)
+	if m.Key == program.KeyString {
+		keep(f.e.sought, f.bytes)
+		keep(f.e.sought.Plus(8), f.z)
+	} else {
+		keep(f.e.sought, f.y)
+	}
+	a.Load(f.p, f.group, 8)
+	a.Load(f.q, f.j, 8)
+	a.Lea(f.n, amd64.AtIndex(f.p, f.q, 1, 0))
+	a.Store(f.e.control, f.n, 8)
+	a.ImulImm(f.t, f.q, m.KeyStep, 8)
+	a.Lea(f.t, amd64.AtIndex(f.t, f.p, 1, int32(m.Keys)))
+	a.Store(f.e.key, f.t, 8)
+	a.ImulImm(f.t, f.q, m.ElemStep, 8)
+	a.Lea(f.t, amd64.AtIndex(f.t, f.p, 1, int32(m.Elems)))
+	if m.ElemPtr {
+		g.faulty()
+		a.Load(f.t, amd64.At(f.t, 0), 8)
+	}
+	a.Store(result, f.t, 8)
 }
 
 // findElement looks for the key among the elements of a list.
@@ -146,28 +203,30 @@ func (g *gen) everyWay(f *finding) {
 func (g *gen) faulty() { g.fixup(g.fail(program.StatusFault)) }
 
 // idle fails where somebody writes the map at p.
-func (g *gen) idle(f *finding) {
+func (g *gen) idle(m *program.Map, p amd64.Reg) {
 	g.faulty()
-	g.a.TestMemImm(amd64.At(f.p, int32(f.m.Busy)), int64(f.m.BusyMask), 1)
+	g.a.TestMemImm(amd64.At(p, int32(m.Busy)), int64(m.BusyMask), 1)
 	g.a.Jcc(amd64.CondNE, g.fail(program.StatusWriting))
 }
 
-// moved fails where the entries of the map at p have moved since the search began:
-// one that was not found may be there.
-func (g *gen) moved(f *finding) {
-	same := func(off int64, size int, was amd64.Mem) {
-		g.faulty()
-		g.a.Load(f.t, amd64.At(f.p, int32(off)), size)
-		g.a.OpLoad(amd64.CMP, f.t, was, 8)
-		g.a.Jcc(amd64.CondNE, g.fail(program.StatusWriting))
+// same fails where a word of the map at p is not what it was: entries may have moved.
+func (g *gen) same(p, t amd64.Reg, off int64, size int, was amd64.Mem) {
+	g.faulty()
+	g.a.Load(t, amd64.At(p, int32(off)), size)
+	g.a.OpLoad(amd64.CMP, t, was, 8)
+	g.a.Jcc(amd64.CondNE, g.fail(program.StatusWriting))
+}
+
+// unmoved fails where the entries of the map at p may have moved since the search
+// began: one that was not found may be there.
+func (g *gen) unmoved(f *finding) {
+	g.sameHead(f.e, f.p, f.t)
+	switch {
+	case f.m.Classic:
+		g.same(f.p, f.t, f.m.B, 1, f.b)
+	case f.m.Hash != nil:
+		g.same(f.p, f.t, f.m.Hash.Shift, 1, f.shift)
 	}
-	if f.m.Classic {
-		same(f.m.Buckets, 8, f.first)
-		same(f.m.B, 1, f.b)
-		return
-	}
-	same(f.m.DirLen, 8, f.len)
-	same(f.m.Dir, 8, f.list)
 }
 
 // step counts a group.
@@ -200,8 +259,9 @@ func (g *gen) findSwiss(f *finding) {
 	g.faulty()
 	a.Load(f.q, amd64.AtIndex(f.q, f.t, 8, 0), 8)
 	g.faulty()
-	a.OpLoad(amd64.CMP, f.t, amd64.At(f.q, int32(m.Index)), 8)
-	a.Jcc(amd64.CondNE, next)
+	a.Load(f.n, amd64.At(f.q, int32(m.Index)), 8)
+	a.Op(amd64.CMP, f.n, f.t, 8)
+	a.Jcc(amd64.CondNE, g.elsewhere(f, next))
 	g.faulty()
 	a.Load(f.t, amd64.At(f.q, int32(m.Mask)), 8)
 	a.Store(f.left, f.t, 8)
@@ -219,6 +279,21 @@ func (g *gen) findSwiss(f *finding) {
 	a.Bind(next)
 	a.OpMemImm(amd64.ADD, f.pass, 1, 8)
 	a.Jmp(tables)
+}
+
+// elsewhere is where a search goes on at next with a table whose first place, n, is
+// not the one at hand, t: it was looked at there. One that has no such place was just
+// replaced, and what replaced it may be at places that are behind.
+func (g *gen) elsewhere(f *finding, next amd64.Label) amd64.Label {
+	a, fault, writing := g.a, g.fail(program.StatusFault), g.fail(program.StatusWriting)
+	return g.coldLabel(func() {
+		a.Jcc(amd64.CondA, writing)
+		a.Load(f.t, f.list, 8)
+		g.fixup(fault)
+		a.OpLoad(amd64.CMP, f.q, amd64.AtIndex(f.t, f.n, 8, 0), 8)
+		a.Jcc(amd64.CondE, next)
+		a.Jmp(writing)
+	})
 }
 
 // probeSwiss goes where the hash leads: to a table of the map at p, and there from
@@ -269,14 +344,13 @@ func (g *gen) probeSwiss(f *finding) {
 	a.Jmp(groups)
 }
 
-// shiftBack shifts pass to the right, by as much as the map at p says.
+// shiftBack shifts pass to the right, by as much as the map said.
 func (g *gen) shiftBack(f *finding) {
 	a := g.a
 	m := g.mark()
 	kept := g.slot()
 	a.Store(kept, amd64.RCX, 8)
-	g.faulty()
-	a.Load(amd64.RCX, amd64.At(f.p, int32(f.m.Hash.Shift)), 1)
+	a.Load(amd64.RCX, f.shift, 8)
 	a.ShiftMemCL(amd64.SHR, f.pass, 8)
 	a.Load(amd64.RCX, kept, 8)
 	g.release(m)
@@ -317,6 +391,9 @@ func (g *gen) findClassic(f *finding) {
 	a.Store(f.len, f.n, 8)
 	a.StoreImm(f.left, 0, 8)
 	a.StoreImm(f.pass, 0, 8)
+	g.faulty()
+	a.Load(f.q, amd64.At(f.p, int32(m.Moved)), 8) // before the arrays: see still
+	a.Store(f.e.head.Plus(8), f.q, 8)
 	g.faulty()
 	a.Load(f.q, amd64.At(f.p, int32(m.Buckets)), 8)
 	a.Store(f.first, f.q, 8)
@@ -465,15 +542,7 @@ func (g *gen) equalKey(f *finding, next amd64.Label) {
 	at := amd64.At(f.q, int32(m.Keys))
 	switch m.Key {
 	case program.KeyScalar:
-		g.faulty()
-		if m.KeyType.Signed() {
-			a.LoadSigned(f.t, at, int(m.KeyType.Size()))
-		} else {
-			a.Load(f.t, at, int(m.KeyType.Size()))
-		}
-		if m.KeyType == program.Bool {
-			g.truth(f.t)
-		}
+		g.keyAt(m, f.t, at)
 		a.OpLoad(amd64.CMP, f.t, f.y, 8)
 		a.Jcc(amd64.CondNE, next)
 		a.Jmp(f.found)
@@ -485,6 +554,7 @@ func (g *gen) equalKey(f *finding, next amd64.Label) {
 		a.Jcc(amd64.CondNE, next)
 		g.faulty()
 		a.Load(f.p, at, 8)
+		g.cleared(f)
 	default:
 		a.Lea(f.p, at)
 	}
@@ -503,4 +573,20 @@ func (g *gen) equalKey(f *finding, next amd64.Label) {
 	a.Bind(differ)
 	a.Load(f.n, f.marks, 8)
 	a.Jmp(next)
+}
+
+// cleared fails where the key of an entry, a string of length z at p, is just being
+// deleted: its address is cleared first.
+func (g *gen) cleared(f *finding) {
+	if f.m.List {
+		return
+	}
+	a, back, writing := g.a, g.a.NewLabel(), g.fail(program.StatusWriting)
+	a.Test(f.p, f.p, 8)
+	a.Jcc(amd64.CondE, g.coldLabel(func() {
+		a.OpMemImm(amd64.CMP, f.z, 0, 8)
+		a.Jcc(amd64.CondE, back)
+		a.Jmp(writing)
+	}))
+	a.Bind(back)
 }

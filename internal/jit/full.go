@@ -36,6 +36,7 @@ type gen struct {
 	fail     func(program.Status) amd64.Label
 	usesX    bool // X15 is not zero any more
 	agg      adding
+	held     map[*program.Node]*entry // searches whose finds are about to be read
 
 	fixups []pending
 	later  []func() // code off the straight way, emitted behind it
@@ -70,7 +71,7 @@ func full(env Env, s *program.Site, live Live, at uint64) (Code, error) {
 
 func newGen(env Env, s *program.Site, live Live, at uint64, frame int32) *gen {
 	g := &gen{env: env, site: s, live: live, a: amd64.NewAsm(at), frame: frame, taken: reserved,
-		slots: 1, mostSlots: 1}
+		slots: 1, mostSlots: 1, held: map[*program.Node]*entry{}}
 	for i := range g.home {
 		g.home[i] = -1
 	}

@@ -267,7 +267,7 @@ func (k *mapping) write() uint64 {
 	step := (k.size + 7) &^ 7
 	m.Count, m.Dir, m.DirLen, m.Busy, m.BusyMask = 8*int64(w.Intn(2)), 16, 24, 32+int64(w.Intn(8)), 5
 	m.Index, m.Groups, m.Mask = 8, 16, 24
-	m.B, m.Buckets, m.Old = 40+int64(w.Intn(8)), 48, 56
+	m.B, m.Buckets, m.Old, m.Moved = 40+int64(w.Intn(8)), 48, 56, 16
 	if m.Keys = 8; m.Classic {
 		m.BusyMask = 4
 		m.KeyStep, m.ElemStep = step, 8
@@ -384,6 +384,21 @@ func (k *mapping) groups(n int64) uint64 {
 	return at
 }
 
+// reads are slots that read what is found: at once, or by its place.
+func (w *author) reads(n *program.Node) []program.Slot {
+	found := program.Slot{Kind: program.SlotScalar, Node: n, Size: 8}
+	if n.Op != program.OpFind || n.Map.List || w.Intn(2) == 0 {
+		return []program.Slot{found}
+	}
+	if w.Intn(2) == 0 {
+		found.Kind = program.SlotPlace
+		n = &program.Node{Op: program.OpSlot, Type: program.U64}
+	}
+	at := &program.Node{Op: program.OpAdd, Type: program.U64, X: n, Y: constant(program.U64, 4)}
+	return []program.Slot{found, scalarSlot(&program.Node{Op: program.OpLoad, Type: w.scalar(), X: n}),
+		{Kind: program.SlotBlock, Node: at, Size: int64(1 + w.Intn(200))}}
+}
+
 // TestFindsEqualTheInterpreter looks for keys in many maps, and asks that most
 // of them are found: a look-up that never comes to its end proves nothing.
 func TestFindsEqualTheInterpreter(t *testing.T) {
@@ -399,7 +414,7 @@ func TestFindsEqualTheInterpreter(t *testing.T) {
 		if seed%3 == 0 {
 			n = w.match(2)
 		}
-		s := &program.Site{CFA: program.CFA{Reg: 4, Offset: 16}, Slots: []program.Slot{{Kind: program.SlotScalar, Node: n, Size: 8}}}
+		s := &program.Site{CFA: program.CFA{Reg: 4, Offset: 16}, Slots: w.reads(n)}
 		live := w.live()
 		r.place(s, live)
 		in := w.state()

@@ -44,6 +44,7 @@ func (g *gen) stage(p *pairing) {
 	g.header()
 	g.values()
 	end := g.image()
+	g.stillThere()
 	a.Load(amd64.RAX, end, 8)
 	a.Op(amd64.SUB, amd64.RAX, g.out, 8)
 	a.Store(amd64.At(g.out, 0), amd64.RAX, 4)

@@ -245,15 +245,17 @@ func (g *gen) memory(n *program.Node, off int64, i int) (amd64.Mem, bool) {
 }
 
 func (g *gen) load(n *program.Node, i int) {
-	m, faults := g.memory(n.X, n.Imm, i)
-	if faults {
-		g.fixup(g.fail(program.StatusFault))
-	}
-	if n.Type.Signed() {
-		g.a.LoadSigned(g.pool[i], m, int(n.Type.Size()))
-	} else {
-		g.a.Load(g.pool[i], m, int(n.Type.Size()))
-	}
+	g.reading(n.X, i+1, func() {
+		m, faults := g.memory(n.X, n.Imm, i)
+		if faults {
+			g.fixup(g.fail(program.StatusFault))
+		}
+		if n.Type.Signed() {
+			g.a.LoadSigned(g.pool[i], m, int(n.Type.Size()))
+		} else {
+			g.a.Load(g.pool[i], m, int(n.Type.Size()))
+		}
+	})
 	if n.Type == program.Bool {
 		g.truth(g.pool[i])
 	}

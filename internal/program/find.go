@@ -65,12 +65,50 @@ type Map struct {
 	B        int64 // classic: byte with the logarithm of the number of buckets
 	Buckets  int64
 	Old      int64 // the array that is being left, or nil
+	Moved    int64 // how much of it has been left, 8 bytes: it changes whenever entries move
 	Overflow int64 // of a bucket: the next one of its chain
 }
+
+// Found is the search in whose find an address lies: the OpFind by which it is made,
+// or an OpSlot that may name one; nil: none. What is read there may be gone, or may
+// never have been that of the key, unless the entry is looked at once more.
+func (n *Node) Found() *Node {
+	for n != nil {
+		switch n.Op {
+		case OpFind:
+			if n.Map.List {
+				return nil
+			}
+			return n
+		case OpSlot:
+			return n
+		case OpAdd, OpNonNil:
+			n = n.X
+		case OpRequire:
+			n = n.Y
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+// The words of a SlotPlace: the address, and by what it is known that the entry is
+// still there. PlaceHead are the map's Buckets and Moved, or its Dir and DirLen.
+const (
+	PlaceAddr    = 0
+	PlaceMap     = 8
+	PlaceControl = 16 // address of the entry's control byte; 0: the address is that of no entry
+	PlaceKey     = 24 // address of its key
+	PlaceSought  = 32 // KeyScalar: the key; KeyString: its address in the entry, and its length; KeyMemory: its address
+	PlaceHead    = 48
+	PlaceSize    = 64
+)
 
 // Constants of classic maps (runtime/map.go, Go 1.22 and 1.23).
 const (
 	ClassicFull     = 5 // the least control byte of an entry that is there
+	ClassicWriting  = 4 // flag: somebody writes
 	ClassicSameSize = 8 // flag: the array grows into one of the same size
 	GroupLen        = 8
 )
@@ -111,9 +149,14 @@ const (
 
 // Bounds of OpFind: a list of more elements is not looked at, nor is a map of more
 // entries whose hash is not known, nor are more groups and places of a directory;
-// all give StatusLarge. It gives StatusWriting if the map is being written, and
-// StatusCorrupt if the key is longer than MaxCompare or the length of a list
-// negative.
+// all give StatusLarge. It gives StatusWriting if the map is being written, or was
+// so that the answer may be wrong, and StatusCorrupt if the key is longer than
+// MaxCompare or the length of a list negative.
+//
+// Whoever reads what lies in an entry (OpLoad, SlotBlock, OpFind with a key there)
+// looks at it once more afterwards, and gives StatusWriting unless nobody writes the
+// map, its head is what it was, and the entry is there and has the same key: the
+// writer may have been quick, or may have had the processor in between.
 const (
 	MaxEntries = 4 << 10
 	MaxGroups  = 1 << maxBuckets

@@ -53,7 +53,7 @@ type Site struct {
 	Vars     []Var  // of a snapshot: what is in scope, innermost first
 	Watches  []Var  // of a snapshot: its expressions, in order; Name is the text
 	Dict     *Var   // of a snapshot in a generic function: the pointer to its dictionary; nil: none, or not known where
-	Roots    []Root // of a snapshot, in the order of their importance; its slots are scalars and blocks only
+	Roots    []Root // of a snapshot, in the order of their importance; its slots are scalars, blocks and places only
 
 	Role    Role   // of an aggregate or a trace
 	Window  uint64 // where the bytes that give way may begin, before PC; 0: at PC
@@ -152,6 +152,10 @@ const (
 	// SlotBytes records the 8-byte value of Len*Elem's Len, then min(Len*Elem, Max)
 	// bytes of memory at the address Node. Elem is the size of an element.
 	SlotBytes
+	// SlotPlace records the address Node, which OpFind gives, in PlaceSize bytes: what
+	// later slots read at the OpSlot is looked at again, and in a snapshot's image what
+	// was copied from there, when it is complete.
+	SlotPlace
 )
 
 // Slot is one thing recorded at a hit. Where Node, Len or the memory cannot be

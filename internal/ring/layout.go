@@ -144,7 +144,8 @@ const (
 //	u64 time-stamp counter
 //	u64 goroutine id
 //	status of each slot, one byte each, padded to 8
-//	fixed part of each slot: scalar 8 bytes; block Size padded to 8; bytes 8 (Len)
+//	fixed part of each slot: scalar 8 bytes; block Size padded to 8; bytes 8 (Len);
+//	place program.PlaceSize
 //	variable part of each SlotBytes whose status is OK, padded to 8
 const (
 	RecordHeader = 24
