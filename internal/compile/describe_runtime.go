@@ -80,11 +80,12 @@ func (d *describer) swiss(m *program.Type) (at int, ok bool) {
 	if group == nil || mask == nil {
 		return 0, false
 	}
-	return d.inside(m, func() []program.Ref {
+	at, ok = d.inside(m, func() []program.Ref {
 		slots, ok := d.of(group, true)
 		if !ok {
 			return nil
 		}
+		d.look(slots, group, "ctrl")
 		tables, ok := d.inside(table, func() []program.Ref {
 			return []program.Ref{{Kind: program.RefGroups, Free: true, Off: groups.Offset + data.Offset,
 				Len: groups.Offset + mask.Offset, Elem: slots}}
@@ -92,9 +93,34 @@ func (d *describer) swiss(m *program.Type) (at int, ok bool) {
 		if !ok {
 			return nil
 		}
+		list := d.pointerTo(tables)
+		d.img.Descs[list].Looks = []program.Look{{Mask: ^uint64(0)}}
 		return []program.Ref{{Kind: program.RefDirectory, Free: true, Off: dir.Offset, Len: n.Offset,
-			Elem: slots, Elem2: d.pointerTo(tables)}}
+			Elem: slots, Elem2: list}}
 	})
+	if ok {
+		d.look(at, m, "writing", "used", "dirPtr", "dirLen")
+	}
+	return at, ok
+}
+
+// look makes the descriptor of t look again at fields of it, in this order: of a
+// map's head, the flag of a writer comes first, because he takes it back last.
+func (d *describer) look(at int, t *program.Type, fields ...string) {
+	if at == 0 || len(d.img.Descs[at].Looks) > 0 {
+		return
+	}
+	for _, name := range fields {
+		f := field(t, name)
+		if f == nil || f.Type.Size <= 0 || f.Type.Size > 8 || f.Offset&7+f.Type.Size > 8 || f.Offset&^7+8 > t.Size {
+			continue
+		}
+		mask := ^uint64(0) >> (64 - 8*f.Type.Size)
+		if name == "flags" {
+			mask = program.ClassicWriting | program.ClassicSameSize
+		}
+		d.img.Descs[at].Looks = append(d.img.Descs[at].Looks, program.Look{Off: f.Offset &^ 7, Mask: mask << (8 * (f.Offset & 7))})
+	}
 }
 
 // pointerTo describes a pointer to elements of a descriptor.
@@ -117,7 +143,7 @@ func (d *describer) classic(m *program.Type) (at int, ok bool) {
 	if bucket == nil || old == nil || b == nil || overflow == nil {
 		return 0, false
 	}
-	return d.inside(m, func() []program.Ref {
+	at, ok = d.inside(m, func() []program.Ref {
 		at, ok := d.bucket(bucket, overflow.Offset)
 		if !ok {
 			return nil
@@ -127,6 +153,10 @@ func (d *describer) classic(m *program.Type) (at int, ok bool) {
 			{Kind: program.RefOld, Free: true, Off: old.Offset, Len: b.Offset, Elem: at},
 		}
 	})
+	if ok {
+		d.look(at, m, "flags", "count", "B", "buckets", "oldbuckets", "nevacuate")
+	}
+	return at, ok
 }
 
 // bucket describes a bucket: its keys and values, and the bucket that overflows
@@ -149,6 +179,7 @@ func (d *describer) bucket(t *program.Type, overflow int64) (int, bool) {
 	}
 	l.add(program.Ref{Kind: program.RefPointer, Free: true, Off: overflow, Elem: at})
 	d.img.Descs[at].Refs = l.refs
+	d.look(at, t, "tophash", "overflow")
 	return at, true
 }
 

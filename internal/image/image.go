@@ -38,6 +38,7 @@ type Image struct {
 	stack   object
 	objects []object // by the order in which they were copied
 	short   []object // those that go on behind what was copied
+	written []object // those that were written while others were copied
 	runs    []run    // sorted, disjoint: what all of them cover
 }
 
@@ -49,6 +50,7 @@ type object struct {
 	desc  int
 	count uint32
 	short bool
+	mixed bool // written meanwhile
 }
 
 func (o *object) end() uint64 { return o.addr + uint64(len(o.data)) }
@@ -103,6 +105,9 @@ func Parse(rec []byte) (*Image, error) {
 		if o.short {
 			m.short = append(m.short, o)
 		}
+		if o.mixed {
+			m.written = append(m.written, o)
+		}
 		m.objects = append(m.objects, o)
 	}
 	m.flatten()
@@ -124,6 +129,7 @@ func parseObject(b []byte) (o object, rest []byte, err error) {
 	o.count = le.Uint32(b[ring.ObjectCount:])
 	o.depth = int(le.Uint16(b[ring.ObjectDepth:]))
 	o.short = le.Uint16(b[ring.ObjectFlags:])&ring.ObjectShort != 0
+	o.mixed = le.Uint16(b[ring.ObjectFlags:])&ring.ObjectWritten != 0
 	o.data = b[ring.ObjectHeader : ring.ObjectHeader+n]
 	return o, b[ring.ObjectHeader+padded:], nil
 }
@@ -243,3 +249,20 @@ func (m *Image) Short(addr uint64) bool {
 	}
 	return false
 }
+
+// Written tells that what lies at addr belongs to something that was written while
+// the image was copied: the parts of a map that were copied may not fit together.
+func (m *Image) Written(addr uint64) bool {
+	if m == nil {
+		return false
+	}
+	for i := range m.written {
+		if o := &m.written[i]; addr >= o.addr && addr < o.end() {
+			return true
+		}
+	}
+	return false
+}
+
+// AnyWritten tells that there is something of which Written is true.
+func (m *Image) AnyWritten() bool { return m != nil && len(m.written) > 0 }

@@ -73,6 +73,13 @@ func TestRead(t *testing.T) {
 	if !m.Short(0x2008) || m.Short(0x7000) {
 		t.Error("what is short is not told")
 	}
+	if m.AnyWritten() || m.Written(0x2008) {
+		t.Error("something was written")
+	}
+	m.written = m.objects[2:3]
+	if !m.AnyWritten() || !m.Written(0x2004) || !m.Written(0x2007) || m.Written(0x2003) || m.Written(0x2008) {
+		t.Error("what was written is not told")
+	}
 	rsp, _ := m.Reg(4)
 	x3, _ := m.XReg(3)
 	if lo, hi := m.Stack(); rsp != 0x7000 || x3 != 0x3ff0000000000000 || lo != 0x7000 || hi != 0x700a || m.Objects != 4 || m.End != 99 {

@@ -50,6 +50,7 @@ func (s *State) image(site *program.Site, rec []byte) []byte {
 	}
 	m.roots()
 	m.copyAll()
+	m.lookAgain()
 	le := binary.LittleEndian
 	le.PutUint32(m.out[ring.ImageSize:], uint32(len(m.out)))
 	le.PutUint16(m.out[ring.ImageCut:], m.cut)
@@ -74,6 +75,37 @@ func (m *image) copyAll() {
 	for scan < len(m.out) {
 		scan = m.scan(scan)
 	}
+}
+
+// lookAgain marks the objects of which a word that is looked at is another one now.
+func (m *image) lookAgain() {
+	le := binary.LittleEndian
+	at := ring.ImageHeader
+	for at < len(m.out) {
+		head := m.out[at:]
+		n := int64(le.Uint32(head[ring.ObjectBytes:]))
+		bytes := head[ring.ObjectHeader:][:n]
+		if desc := le.Uint32(head[ring.ObjectDesc:]); desc != ring.NoDesc && m.changed(&m.Descs[desc], le.Uint64(head[ring.ObjectAddr:]), bytes) {
+			le.PutUint16(head[ring.ObjectFlags:], le.Uint16(head[ring.ObjectFlags:])|ring.ObjectWritten)
+		}
+		at += ring.ObjectHeader + int(pad8(n))
+	}
+}
+
+func (m *image) changed(d *program.Desc, addr uint64, bytes []byte) bool {
+	for e := int64(0); e < int64(len(bytes)); e += d.Size {
+		for _, l := range d.Looks {
+			off := e + l.Off
+			if off+8 > int64(len(bytes)) {
+				continue
+			}
+			now := m.Mem(addr+uint64(off), 8)
+			if now == nil || (binary.LittleEndian.Uint64(now)^binary.LittleEndian.Uint64(bytes[off:]))&l.Mask != 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // end stops because of a limit.

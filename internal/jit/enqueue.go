@@ -185,6 +185,7 @@ func (im *imager) write(f *following) {
 	}))
 	a.Bind(counted)
 	a.Store(object(ring.ObjectCount), rCount, 4)
+	im.firstLook()
 	im.padded()
 	a.Call(im.transport)
 	a.Test(amd64.RAX, amd64.RAX, 4)

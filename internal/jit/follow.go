@@ -52,11 +52,11 @@ func (im *imager) openObject(object amd64.Label) {
 	a.ShiftImm(amd64.SHL, amd64.RCX, descShift, 8)
 	desc := amd64.AtIndex(rTables, amd64.RCX, 1, 0)
 	a.Load(amd64.RDI, desc.Plus(descCount), 4)
-	a.Test(amd64.RDI, amd64.RDI, 4)
+	a.OpImm(amd64.AND, amd64.RDI, descCountMax, 4)
 	a.Jcc(amd64.CondE, object)
 	a.Load(rRef, desc.Plus(descRefs), 4)
 	a.Op(amd64.ADD, rRef, rTables, 8)
-	a.ShiftImm(amd64.SHL, amd64.RDI, 4, 8) // refEntry
+	a.ShiftImm(amd64.SHL, amd64.RDI, refShift, 8)
 	a.Op(amd64.ADD, amd64.RDI, rRef, 8)
 	a.Load(amd64.RAX, desc.Plus(descSize), 8)
 	a.Store(im.last, amd64.RSI, 8)

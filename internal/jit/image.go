@@ -78,6 +78,8 @@ type imager struct {
 	// when time is over, and what may be done before the next look at the clock
 	// (see deadline); only if the image is bounded by time.
 	over, credit amd64.Mem
+	// the first object whose words are looked at again (see again.go), or 0
+	first amd64.Mem
 	// what is to be copied: bytes, elements; and a root's element.
 	want, count, element amd64.Mem
 
@@ -101,6 +103,7 @@ func (g *gen) image() amd64.Mem {
 	im.roots()
 	im.scanAll()
 	a.Bind(im.finish)
+	im.lookAgain()
 	im.complete()
 	a.Store(end, rEnd, 8)
 	for _, r := range saved {
@@ -126,7 +129,7 @@ func (im *imager) claim() []amd64.Reg {
 			saved = append(saved, r)
 		}
 	}
-	for _, m := range []*amd64.Mem{&im.outAt, &im.blockAt, &im.epoch, &im.tableEnd, &im.probes, &im.cut, &im.faults, &im.objects,
+	for _, m := range []*amd64.Mem{&im.outAt, &im.blockAt, &im.first, &im.epoch, &im.tableEnd, &im.probes, &im.cut, &im.faults, &im.objects,
 		&im.refsLeft, &im.want, &im.count, &im.scan, &im.size, &im.bytes, &im.last, &im.refs, &im.refsEnd, &im.element} {
 		*m = im.slot()
 	}
@@ -158,7 +161,7 @@ func (im *imager) begin() {
 	a.Lea(rEnd, amd64.At(amd64.RDX, im.rec.tail+ring.ImageHeader))
 	a.Lea(rLimit, amd64.At(amd64.RDX, int32(im.rec.most)))
 	a.MovRI64(rTables, env.Tables)
-	for _, m := range []amd64.Mem{im.cut, im.faults, im.objects} {
+	for _, m := range []amd64.Mem{im.cut, im.faults, im.objects, im.first} {
 		a.StoreImm(m, 0, 8)
 	}
 	a.StoreImm(im.refsLeft, ring.RefsMax, 8)

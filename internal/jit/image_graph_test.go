@@ -77,6 +77,9 @@ func (w *graph) desc(descs int) program.Desc {
 	if d.Size%8 != 0 {
 		return d // words at odd addresses may be addresses of the test itself
 	}
+	for range w.Intn(3) * w.Intn(3) {
+		d.Looks = append(d.Looks, program.Look{Off: w.Int63n(d.Size - 7), Mask: w.Uint64()})
+	}
 	for off := int64(0); off < d.Size; off += 8 {
 		if w.Intn(2) == 0 {
 			d.Refs = append(d.Refs, w.ref(off, d.Size, descs))

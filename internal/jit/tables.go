@@ -12,25 +12,37 @@ import (
 // addresses but the keys. The first place to try for a key is the upper
 // dynamicBits of key*ring.HashFactor.
 //
-//	descriptors, each: u64 size; u32 offset of its references; u32 how many
+//	descriptors, each: u64 size; u32 offset of its references, and of its looks
+//	behind them; u24 how many references; u8 how many looks
 //	dynamic, open-addressed with linear probes: u64 key; u32 what (see pack); u32 0
 //	references, each: u32 Off; u32 Len; u32 what; u32 Elem2
+//	looks, each: u32 Off; u32 0; u64 Mask
 const (
 	descEntry = 1 << descShift
 	descShift = 4
 	descSize  = 0
 	descRefs  = 8
 	descCount = 12
+	descLooks = 15
+
+	descCountMax = 1<<24 - 1
+	looksMax     = 1<<8 - 1
 
 	dynamicEntry = 1 << dynamicShift
 	dynamicShift = 4
 	dynamicWhat  = 8
 
-	refEntry = 16
+	refEntry = 1 << refShift
+	refShift = 4
 	refOff   = 0
 	refLen   = 4
 	refWhat  = 8
 	refElem2 = 12
+
+	lookEntry = 1 << lookShift
+	lookShift = 4
+	lookOff   = 0
+	lookMask  = 8
 )
 
 // Parts of a reference's what.
@@ -83,7 +95,7 @@ func pack(kind program.RefKind, free bool, elem int) uint32 {
 // find them at Env.Tables.
 func Tables(img *program.Image, slide uint64) ([]byte, error) {
 	s := newShape(img)
-	if s.descs > descsMax || s.descs == 0 || img.Descs[0].Size != 1 || len(img.Descs[0].Refs) != 0 {
+	if s.descs > descsMax || s.descs == 0 || img.Descs[0].Size != 1 || len(img.Descs[0].Refs)+len(img.Descs[0].Looks) != 0 {
 		return nil, fmt.Errorf("an image of %d descriptors, or whose first is not that of bytes", s.descs)
 	}
 	le := binary.LittleEndian
@@ -107,7 +119,16 @@ func Tables(img *program.Image, slide uint64) ([]byte, error) {
 				n++
 			}
 		}
-		le.PutUint32(blob[i*descEntry+descCount:], n)
+		looks := len(blob)
+		var err error
+		if blob, err = appendLooks(blob, d, img.Object); err != nil {
+			return nil, fmt.Errorf("descriptor %d: %w", i, err)
+		}
+		looks = (len(blob) - looks) / lookEntry
+		if n > descCountMax || looks > looksMax {
+			return nil, fmt.Errorf("descriptor %d: %d references, %d looks", i, n, looks)
+		}
+		le.PutUint32(blob[i*descEntry+descCount:], n|uint32(looks)<<24)
 	}
 	if len(blob) >= 1<<31 {
 		return nil, fmt.Errorf("tables of %d bytes", len(blob))
@@ -126,6 +147,21 @@ func appendRef(blob []byte, r *program.Ref) []byte {
 		blob = binary.LittleEndian.AppendUint32(blob, v)
 	}
 	return blob
+}
+
+// appendLooks appends the looks of a descriptor.
+func appendLooks(blob []byte, d *program.Desc, object int64) ([]byte, error) {
+	le := binary.LittleEndian
+	for _, l := range d.Looks {
+		if l.Off < 0 || l.Off > d.Size-8 || l.Off >= sizeMax {
+			return nil, fmt.Errorf("a look at %d: not in an element of %d bytes", l.Off, d.Size)
+		}
+		if l.Off < object { // what lies behind is never copied
+			blob = le.AppendUint64(blob, uint64(uint32(l.Off)))
+			blob = le.AppendUint64(blob, l.Mask)
+		}
+	}
+	return blob, nil
 }
 
 // checkRef refuses a reference that reads outside of its element, or that leads

@@ -21,6 +21,7 @@ func TestTablesRefuse(t *testing.T) {
 		"at 8 and 8: not in":   {Descs: point(program.Ref{Kind: program.RefEface, Off: 8, Len: 8})},
 		"at 0 and 0: not in":   {Descs: point(program.Ref{Kind: program.RefOld})},
 		"and 16: not":          {Descs: point(program.Ref{Kind: program.RefBuckets, Len: 16})},
+		"a look at 9":          {Descs: []program.Desc{{Size: 1}, {Size: 16, Looks: []program.Look{{Off: 9}}}}},
 		"kind 0":               {Descs: point(program.Ref{})},
 		"to descriptor 2 of 2": {Descs: point(program.Ref{Kind: program.RefPointer, Elem: 2})},
 		"to descriptor -1":     {Descs: point(program.Ref{Kind: program.RefDirectory, Len: 8, Elem2: -1})},

@@ -24,9 +24,18 @@ type Image struct {
 // Desc describes a run of elements of one type. No two descriptors of one image
 // are for the same type.
 type Desc struct {
-	Size int64 // bytes of one element; at least 1
-	Refs []Ref // in one element, by rising Off
-	Type *Type // for people and tests; nil for bytes
+	Size  int64  // bytes of one element; at least 1
+	Refs  []Ref  // in one element, by rising Off
+	Looks []Look // at words of one element that change with what it belongs to, in the order in which they are looked at
+	Type  *Type  // for people and tests; nil for bytes
+}
+
+// Look is a word of an element, at Off, which is compared with memory again when
+// everything is copied: where a bit of Mask differs, the object is marked (see ring).
+// A map is copied piece by piece, and its entries may move meanwhile.
+type Look struct {
+	Off  int64
+	Mask uint64
 }
 
 // RefKind says how a reference names what it refers to. The numbers are stored

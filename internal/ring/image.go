@@ -50,6 +50,10 @@ const (
 // ObjectShort says that fewer elements were copied than there are.
 const ObjectShort = 1 << 0
 
+// ObjectWritten says that one of the object's Looks saw another word when the image
+// was complete: what it belongs to, a map, was written while it was copied.
+const ObjectWritten = 1 << 1
+
 // FaultsMax bounds the faults of one image: each costs the way through a signal.
 const FaultsMax = 8
 

@@ -41,6 +41,7 @@ func (r *Reader) mapping(t *program.Type, p Place) probe.Value {
 	saved := r.from
 	r.from = p
 	v.Entries = []probe.Entry{}
+	m.written(at)
 	switch head := (Place{Addr: at}); {
 	case field(in, "dirPtr") != nil:
 		m.swiss(in, head)
@@ -68,6 +69,14 @@ func (m *table) number(t *program.Type, p Place, name string) (u uint64, ok bool
 	}
 	m.v.Late = m.v.Late || late
 	return u, true
+}
+
+// written notes a map of which a part, at an address, was written while it was
+// copied.
+func (m *table) written(at uint64) {
+	if m.r.cfg.Image.Written(at) {
+		m.v.Note = noteWriting
+	}
 }
 
 func (m *table) miss(why string) {
@@ -181,9 +190,10 @@ func (m *table) classic(t *program.Type, p Place) {
 	}
 }
 
-// full tells that there is no need to read on.
+// full tells that there is no need to read on: unless a part that is still to come
+// may say that the map was written.
 func (m *table) full() bool {
-	return m.found > m.most || m.v.Len >= 0 && m.v.Note == "" && m.found >= m.v.Len
+	return m.found > m.most || m.v.Len >= 0 && m.v.Note == "" && m.found >= m.v.Len && !m.r.cfg.Image.AnyWritten()
 }
 
 func (m *table) buckets(t *program.Type, at uint64, n int64) {
@@ -201,6 +211,7 @@ func (m *table) buckets(t *program.Type, at uint64, n int64) {
 		}
 		p := Place{Addr: at + uint64(i*t.Size)}
 		for range maxChain {
+			m.written(p.Addr)
 			top, late, why := m.r.load(p.plus(hash.Offset), bucketSlots)
 			if why != "" {
 				m.miss(why)
@@ -280,6 +291,7 @@ func (m *table) directory(t *program.Type, groups *program.Field, dir uint64, n 
 	last := uint64(0)
 	seen := map[uint64]bool{}
 	for i := range n {
+		m.written(dir + 8*i)
 		if m.full() {
 			return
 		}
@@ -325,6 +337,7 @@ func (m *table) groups(ref *program.Type, at uint64, n uint64) {
 			return
 		}
 		p := Place{Addr: at + i*uint64(g.Size)}
+		m.written(p.Addr)
 		c, late, why := m.r.load(p.plus(ctrl.Offset), bucketSlots)
 		if why != "" {
 			m.miss(why)

@@ -69,6 +69,7 @@ type block struct {
 	data  []byte
 	depth uint16
 	short bool
+	mixed bool // written while others were copied
 }
 
 func words(v ...uint64) []byte {
@@ -95,6 +96,9 @@ func imageOf(t testing.TB, cut uint16, blocks ...block) *image.Image {
 		le.PutUint16(h[ring.ObjectDepth:], o.depth)
 		if o.short {
 			le.PutUint16(h[ring.ObjectFlags:], ring.ObjectShort)
+		}
+		if o.mixed {
+			h[ring.ObjectFlags] |= ring.ObjectWritten
 		}
 		b = append(append(b, h...), o.data...)
 		b = append(b, make([]byte, -len(o.data)&7)...)
@@ -314,6 +318,11 @@ func TestClassicMap(t *testing.T) {
 			{addr: 0x20000, data: append(bucketOf(0, full, 3, 1, 2), bucketOf(0, [8]byte{})...)},
 			{addr: 0x40000, data: bucketOf(0, [8]byte{2, 3, 4, 99}, 3, 1, 2, 8)}}, "map[1:10 2:20 3:30 8:80]"},
 		{"being written", head(4, 4, 0, 0x20000, 0), []block{{addr: 0x20000, data: bucketOf(0, full, 3, 1, 2)}}, "map[1:10 2:20 3:30] (being written)"},
+		{"a bucket was written", head(3, 0, 0, 0x20000, 0), []block{{addr: 0x20000, data: bucketOf(0, full, 3, 1, 2), mixed: true}}, "map[1:10 2:20 3:30] (being written)"},
+		{"what overflows it was", head(3, 0, 0, 0x20000, 0), []block{{addr: 0x20000, data: bucketOf(0x30000, full, 3, 1, 2)}, {addr: 0x30000, data: bucketOf(0, [8]byte{}), mixed: true}},
+			"map[1:10 2:20 3:30] (being written)"},
+		{"old buckets were", head(3, 0, 0, 0x20000, 0x40000), []block{{addr: 0x20000, data: bucketOf(0, full, 3, 1, 2)}, {addr: 0x40000, data: bucketOf(0, [8]byte{2, 2, 2}), mixed: true}},
+			"map[1:10 2:20 3:30] (being written)"},
 		{"changed", head(9, 0, 0, 0x20000, 0), []block{{addr: 0x20000, data: bucketOf(0, full, 3, 1, 2)}}, "map[1:10 2:20 3:30 …] (len 9) (its count says 9: it was changed meanwhile)"},
 		{"cut", head(9, 0, 1, 0x20000, 0), []block{{addr: 0x20000, data: bucketOf(0, full, 3, 1, 2)}}, "map[1:10 2:20 3:30 …] (len 9)"},
 		{"empty", head(0, 0, 0, 0, 0), nil, "map[]"},
@@ -370,6 +379,12 @@ func TestSwissMap(t *testing.T) {
 		}{
 			{"small", []block{{addr: 0x18000, data: words(3, 0, 0x20000, 0, 0)}, {addr: 0x20000, data: group(split, 0)}}, "map[0:0 1:10 3:30]"},
 			{"being written", []block{{addr: 0x18000, data: words(4, 0, 0x20000, 0, 1)}, {addr: 0x20000, data: group(split, 0)}}, "map[0:0 1:10 3:30] (being written)"},
+			{"the head was written", []block{{addr: 0x18000, data: words(3, 0, 0x20000, 0, 0), mixed: true}, {addr: 0x20000, data: group(split, 0)}}, "map[0:0 1:10 3:30] (being written)"},
+			{"a group was written", []block{{addr: 0x18000, data: words(3, 0, 0x20000, 0, 0)}, {addr: 0x20000, data: group(split, 0), mixed: true}}, "map[0:0 1:10 3:30] (being written)"},
+			{"its directory was written", []block{
+				{addr: 0x18000, data: words(3, 0, 0x20000, 2, 0)}, {addr: 0x20000, data: words(0x30000, 0x30000), mixed: true},
+				{addr: 0x30000, data: words(3, 0x40000, 0)}, {addr: 0x40000, data: group(split, 0)},
+			}, "map[0:0 1:10 3:30] (being written)"},
 			{"directory", []block{
 				{addr: 0x18000, data: words(9, 0, 0x20000, 4, 0)},
 				{addr: 0x20000, data: words(0x30000, 0x30000, 0x31000, 0x30000)},
