@@ -35,6 +35,7 @@ type Build struct {
 	without bool   // WithoutDebug
 	other   string // WithDebug; empty: none
 	sep     *separate
+	place   onceErr[*tablePlace]
 	pcln    pclntab
 	funcs   funcTable
 	names   onceErr[map[string]*Func] // by full name
@@ -164,7 +165,7 @@ func (b *Build) readFacts() error {
 	b.GNUID = hexString(b.note(".note.gnu.build-id"))
 	bi, err := buildinfo.Read(io.NewSectionReader(b.file, 0, 1<<62))
 	if err != nil {
-		if b.elf.Section(".note.go.buildid") == nil && b.pclntabSection() == nil {
+		if b.elf.Section(".note.go.buildid") == nil && pclntabSection(b.elf) == nil {
 			return &Error{b.Path, ErrNotGo, "only Go programs can be observed"}
 		}
 		return nil

@@ -51,7 +51,7 @@ func (b *Build) cacheKey() (string, error) {
 	hashed := strings.Count(b.ID, "/") == 3
 	for _, s := range b.elf.Sections {
 		fmt.Fprintf(h, "%q %d %d %#x %d %d %d\n", s.Name, s.Type, s.Flags, s.Addr, s.Offset, s.Size, s.FileSize)
-		if hashed || s.Type == elf.SHT_NOBITS || !strings.HasPrefix(s.Name, ".debug_") && !strings.Contains(s.Name, "pclntab") {
+		if hashed || s.Type == elf.SHT_NOBITS || !strings.HasPrefix(s.Name, ".debug_") && !b.holdsTable(s) {
 			continue
 		}
 		sum := crc32.New(crc32.MakeTable(crc32.Castagnoli))
@@ -66,6 +66,12 @@ func (b *Build) cacheKey() (string, error) {
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16]), nil
+}
+
+// holdsTable tells whether a section has the table of functions.
+func (b *Build) holdsTable(s *elf.Section) bool {
+	at, err := b.tablePlace()
+	return err == nil && at.sec == s
 }
 
 // cached is what a cache has of a build; nil: nothing.

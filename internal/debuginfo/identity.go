@@ -82,18 +82,17 @@ func Identify(f *elf.File) (id *Identity, err error) {
 		if s.Type == elf.SHT_NOBITS {
 			continue
 		}
-		to := &id.Text
-		switch {
-		case strings.HasSuffix(s.Name, "gopclntab"):
-			to = &id.Pclntab
-		case s.Name != ".text":
+		if s.Name != ".text" {
 			continue
 		}
 		h := sha256.New()
 		if _, err := io.Copy(h, s.Open()); err != nil {
 			return nil, damaged("section %s: %v", s.Name, err)
 		}
-		*to = hex.EncodeToString(h.Sum(nil))
+		id.Text = hex.EncodeToString(h.Sum(nil))
+	}
+	if id.Pclntab, err = tableSum(f); err != nil {
+		return nil, err
 	}
 	if s := f.Section(IdentitySection); s != nil {
 		data, err := readSection(s)
@@ -110,6 +109,21 @@ func Identify(f *elf.File) (id *Identity, err error) {
 		return kept, nil
 	}
 	return id, nil
+}
+
+// tableSum is the sum of the table of functions; empty if the file lacks its bytes.
+func tableSum(f *elf.File) (string, error) {
+	b := &Build{elf: f, PIE: f.Type == elf.ET_DYN}
+	b.openSections()
+	at, err := b.tablePlace()
+	if err != nil || at.sec.Type == elf.SHT_NOBITS {
+		return "", nil
+	}
+	h := sha256.New()
+	if _, err := io.Copy(h, io.NewSectionReader(at.sec, int64(at.addr-at.sec.Addr), int64(at.size))); err != nil {
+		return "", damaged("section %s: %v", at.sec.Name, err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // codeSum sums up the functions: where each begins and ends, and its

@@ -3,7 +3,6 @@ package debuginfo
 import (
 	"debug/elf"
 	"slices"
-	"sort"
 	"strings"
 )
 
@@ -33,14 +32,14 @@ const (
 func (b *Build) module() (*moduleData, error) {
 	return b.mod.get(func() (*moduleData, error) {
 		b.needPclntab()
-		at := b.pclntabSection()
+		at, err := b.tablePlace()
 		l, ok := b.layout()
-		if at == nil || !ok {
+		if err != nil || !ok {
 			return nil, damaged("the module data of %s is not known", b.GoVersion)
 		}
 		var found *moduleData
-		for _, addr := range b.pointersTo(at.Addr) {
-			if m := b.moduleAt(addr, at.Addr, l); m != nil {
+		for _, addr := range b.pointersTo(at.addr) {
+			if m := b.moduleAt(addr, at.addr, l); m != nil {
 				if found != nil {
 					return nil, damaged("two module data, at %#x and %#x", found.addr, m.addr)
 				}
@@ -56,17 +55,10 @@ func (b *Build) module() (*moduleData, error) {
 
 // moduleAt reads the module data at addr; nil if it is none.
 func (b *Build) moduleAt(addr, pclntab uint64, l layout) *moduleData {
-	m := &moduleData{addr: addr, text: b.word(addr + modText)}
-	first, _ := b.pcln.entry(0)
-	last, _ := b.pcln.entry(b.pcln.n)
-	namesOff := bufAt(b.pcln.header, pclnHeaderFuncNameOff)
-	if b.word(addr+modFuncNames) != pclntab+namesOff.u64() ||
-		uint64(len(b.pcln.names))-b.word(addr+modFuncNames+8) > modAlign ||
-		b.word(addr+modFuncTab+8) != uint64(b.pcln.n)+1 ||
-		b.word(addr+modMinPC) != m.text+first || b.word(addr+modMaxPC) != m.text+last ||
-		m.text < b.Text.Addr || m.text >= b.Text.Addr+b.Text.Size {
+	if !b.isModuleOf(&b.pcln, pclntab, addr) {
 		return nil
 	}
+	m := &moduleData{addr: addr, text: b.word(addr + modText)}
 	m.types = b.word(addr + uint64(l.moduleTypes))
 	gofunc := b.word(addr + uint64(l.moduleGofunc))
 	for _, s := range b.elf.Sections {
@@ -80,6 +72,20 @@ func (b *Build) moduleAt(addr, pclntab uint64, l layout) *moduleData {
 		}
 	}
 	return nil
+}
+
+// isModuleOf tells whether at addr is the module data of the table p, which lies
+// at pclntab.
+func (b *Build) isModuleOf(p *pclntab, pclntab, addr uint64) bool {
+	text := b.word(addr + modText)
+	first, _ := p.entry(0)
+	last, _ := p.entry(p.n)
+	namesOff := bufAt(p.header, pclnHeaderFuncNameOff)
+	return b.word(addr) == pclntab && b.word(addr+modFuncNames) == pclntab+namesOff.u64() &&
+		uint64(len(p.names))-b.word(addr+modFuncNames+8) <= modAlign &&
+		b.word(addr+modFuncTab+8) == uint64(p.n)+1 &&
+		b.word(addr+modMinPC) == text+first && b.word(addr+modMaxPC) == text+last &&
+		text >= b.Text.Addr && text < b.Text.Addr+b.Text.Size
 }
 
 // pointersTo lists the words of the program's data that hold an address.
@@ -114,14 +120,6 @@ func (t relocTable) to(v uint64) []uint64 {
 		}
 	}
 	return out
-}
-
-func (t relocTable) value(at uint64) uint64 {
-	i := sort.Search(len(t), func(i int) bool { return t[i].at >= at })
-	if i == len(t) || t[i].at != at {
-		return 0
-	}
-	return t[i].value
 }
 
 // relocations reads the relative relocations of a position-independent build.

@@ -1,9 +1,6 @@
 package debuginfo
 
-import (
-	"debug/elf"
-	"strings"
-)
+import "fmt"
 
 // pclntab is the runtime's table of functions, as linked into the program. Its
 // layout (runtime.pcHeader, runtime._func) is the same from Go 1.20 to 1.26;
@@ -51,25 +48,16 @@ const (
 	funcIDWrapperFrom125  = 23
 	noDeferReturn         = 0
 	pclnHeaderSize        = 72
-	pclnHeaderTextStart   = 24
+	pclnHeaderCount       = 8
 	pclnHeaderFuncNameOff = 32
 )
 
-func (b *Build) pclntabSection() *elf.Section {
-	for _, s := range b.elf.Sections {
-		if strings.HasSuffix(s.Name, "gopclntab") {
-			return s
-		}
-	}
-	return nil
-}
-
 func (b *Build) readPclntab() error {
-	s := b.pclntabSection()
-	if s == nil {
-		return &Error{b.Path, ErrNotGo, "the table of Go functions (.gopclntab) is missing"}
+	place, err := b.tablePlace()
+	if err != nil {
+		return &Error{b.Path, ErrNotGo, fmt.Sprintf("the table of Go functions is missing: %v", err)}
 	}
-	data, err := readSection(s)
+	data, err := place.read()
 	if err != nil {
 		return err
 	}
@@ -80,23 +68,39 @@ func (b *Build) readPclntab() error {
 	if r.bad || magic != pclnMagic || ptr != 8 {
 		return &Error{b.Path, ErrGoVersion, "Go 1.22 to 1.26 are supported; rebuild it with one of them"}
 	}
+	p, err := parsePclntab(data)
+	if err != nil {
+		return err
+	}
+	if p.text == 0 { // the loader writes it, or it is in the module data alone
+		p.text = place.text
+	}
+	b.pcln = p
+	return nil
+}
+
+// parsePclntab takes a table apart. Behind it, there may be other data.
+func parsePclntab(data string) (pclntab, error) {
+	r := bufAt(data, pclnHeaderCount)
 	n := r.u64()
 	r.skip(8)
 	textStart := r.u64()
 	var parts [6]string
 	offs := []uint64{r.u64(), r.u64(), r.u64(), r.u64(), r.u64(), uint64(len(data))}
+	if r.bad {
+		return pclntab{}, damaged("pclntab header")
+	}
 	for i := range 5 {
-		if offs[i] > offs[i+1] || offs[i] > uint64(len(data)) {
-			return damaged("pclntab header")
+		if offs[i] > offs[i+1] || offs[i+1] > uint64(len(data)) {
+			return pclntab{}, damaged("pclntab header")
 		}
 		parts[i] = data[offs[i]:offs[i+1]]
 	}
 	if n > uint64(len(parts[4]))/8 {
-		return damaged("pclntab claims %d functions", n)
+		return pclntab{}, damaged("pclntab claims %d functions", n)
 	}
-	b.pcln = pclntab{text: textStart, header: data[:pclnHeaderSize], names: parts[0], cutab: parts[1], files: parts[2],
-		pctab: parts[3], funcs: parts[4], n: int(n)}
-	return nil
+	return pclntab{text: textStart, header: data[:pclnHeaderSize], names: parts[0], cutab: parts[1], files: parts[2],
+		pctab: parts[3], funcs: parts[4], n: int(n)}, nil
 }
 
 // needPclntab reads the table where the functions came from a cache, so that

@@ -137,7 +137,7 @@ func (b *Build) slotCode(f *Func) *slotCode {
 	if err != nil {
 		return nil
 	}
-	opt := amd64.FlowOptions{Read: b.Bytes}
+	opt := amd64.FlowOptions{Read: b.Loaded}
 	if f.DeferReturn != 0 {
 		opt.Entries = []uint64{f.DeferReturn}
 	}
