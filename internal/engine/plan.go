@@ -295,7 +295,7 @@ func (p *planner) flow(f *function) error {
 		return err
 	}
 	opt := amd64.FlowOptions{
-		Read:     p.build.Bytes,
+		Read:     p.build.Loaded,
 		NoReturn: func(addr uint64) bool { return !locate.Returns(p.callee(addr)) },
 		Ordinary: p.ordinary,
 	}

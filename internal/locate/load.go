@@ -39,7 +39,7 @@ func read(b *debuginfo.Build, fn *debuginfo.Func) (*function, error) {
 		}
 		return ""
 	}
-	opt := amd64.FlowOptions{Read: b.Bytes, NoReturn: func(addr uint64) bool { return !Returns(callee(addr)) }}
+	opt := amd64.FlowOptions{Read: b.Loaded, NoReturn: func(addr uint64) bool { return !Returns(callee(addr)) }}
 	if fn.DeferReturn != 0 {
 		opt.Entries = []uint64{fn.DeferReturn}
 	}

@@ -32,7 +32,7 @@ func (c *census) count(t *testing.T, fn *debuginfo.Func) {
 		t.Fatal(err)
 	}
 	ordinary := func(addr uint64) bool { f := c.build.FuncAt(addr); return f != nil && !f.Assembly }
-	g, err := amd64.Flow(code, fn.Entry, amd64.FlowOptions{Read: c.build.Bytes, Entries: []uint64{fn.DeferReturn}, Ordinary: ordinary})
+	g, err := amd64.Flow(code, fn.Entry, amd64.FlowOptions{Read: c.build.Loaded, Entries: []uint64{fn.DeferReturn}, Ordinary: ordinary})
 	if err != nil {
 		c.sites += len(sites)
 		c.refused["undecodable"] += len(sites)
