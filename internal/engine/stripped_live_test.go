@@ -95,18 +95,23 @@ func TestStrippedWithSymbols(t *testing.T) {
 			t.Run(tc+"/"+strings.Join(flags, ","), func(t *testing.T) {
 				env := []string{toolchainEnv(tc)}
 				full := buildTarget(t, env, flags...)
-				c := startTarget(t, buildTarget(t, env, append([]string{"-ldflags=-s -w"}, flags...)...))
-				s := open(t, c, Options{Symbols: []string{full}})
-				o := &observation{t: t, s: s, done: make(chan struct{})}
-				o.receive(probe.Spec{ID: "log", Kind: probe.Log, At: mark(t, "handle"), Message: "{o.ID} {name} {price}", If: "o.ID%10 == 3"})
-				c.run("handle", 1000)
-				ends := o.end()
-				checkLog(t, o, ends["log"])
-				if o.ready.Probes[0].Sites == 0 || s.build.DebugPath() != full {
-					t.Errorf("%+v with %s", o.ready.Probes[0], s.build.DebugPath())
-				}
-				checkText(t, c)
+				testWithSymbols(t, full, buildTarget(t, env, append([]string{"-ldflags=-s -w"}, flags...)...))
 			})
 		}
 	}
+}
+
+// testWithSymbols logs variables of a stripped target.
+func testWithSymbols(t *testing.T, full, stripped string) {
+	c := startTarget(t, stripped)
+	s := open(t, c, Options{Symbols: []string{full}})
+	o := &observation{t: t, s: s, done: make(chan struct{})}
+	o.receive(probe.Spec{ID: "log", Kind: probe.Log, At: mark(t, "handle"), Message: "{o.ID} {name} {price}", If: "o.ID%10 == 3"})
+	c.run("handle", 1000)
+	ends := o.end()
+	checkLog(t, o, ends["log"])
+	if o.ready.Probes[0].Sites == 0 || s.build.DebugPath() != full {
+		t.Errorf("%+v with %s", o.ready.Probes[0], s.build.DebugPath())
+	}
+	checkText(t, c)
 }
