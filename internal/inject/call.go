@@ -196,7 +196,7 @@ func (p *Proc) divert(tid int, build func(saved) ([]chunk, error)) (held, error)
 		err = p.checkSeccomp(t)
 	}
 	if err != nil {
-		t.detach(0)
+		t.detach()
 		return held{}, err
 	}
 	h := held{asleep: int64(regs.Orig_rax) >= 0, since: t.since}
@@ -211,7 +211,7 @@ func (p *Proc) divert(tid int, build func(saved) ([]chunk, error)) (held, error)
 		regs.Orig_rax = math.MaxUint64 // nothing for the kernel to restart: the stub's way back does it
 		err = t.setRegs(&regs)
 	}
-	h.stopped = t.detach(0)
+	h.stopped = t.detach()
 	return h, err
 }
 

@@ -232,7 +232,8 @@ func (d *Drain) look(a g) (bool, error) {
 	ok := false
 	var inner error
 	var pc uint64
-	err := d.p.look(tid, func(v View) {
+	// Where sites are hot, a thread is mostly about to take the signal of their traps.
+	err := d.p.lookAnyway(tid, func(v View) {
 		var curg [8]byte
 		if inner = d.p.peek(curg[:], a.m+uint64(d.rt.MCurg)); inner != nil {
 			return

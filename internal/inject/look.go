@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Idle tells whether no thread is in the memory [lo,hi) any more, to which nothing
@@ -174,7 +176,14 @@ func (p *Proc) Look(tid int, f func(View)) error {
 	return p.look(tid, f)
 }
 
-func (p *Proc) look(tid int, f func(View)) error {
+func (p *Proc) look(tid int, f func(View)) error { return p.lookBy(p.stop, tid, f) }
+
+// lookAnyway is look also where the thread is about to take a signal. The instruction
+// that it stands at is then the one that the handler would return to, or the int3 that
+// the signal is about.
+func (p *Proc) lookAnyway(tid int, f func(View)) error { return p.lookBy(p.halt, tid, f) }
+
+func (p *Proc) lookBy(stop func(int) (*stopped, error), tid int, f func(View)) error {
 	if tid == p.PID && p.waitedFor() {
 		return errThread
 	}
@@ -182,11 +191,14 @@ func (p *Proc) look(tid int, f func(View)) error {
 	var held time.Duration
 	disposable(func() {
 		var t *stopped
-		if t, err = p.stop(tid); err != nil {
+		if t, err = stop(tid); err != nil {
 			return
 		}
-		defer func() { held = t.detach(0) }()
+		defer func() { held = t.detach() }()
 		regs, rerr := t.regs()
+		if rerr == nil && t.signal == int(unix.SIGTRAP) && t.breakpoint() {
+			regs.Rip--
+		}
 		mask, merr := t.mask()
 		if rerr != nil || merr != nil {
 			err = errThread

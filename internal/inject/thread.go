@@ -3,6 +3,7 @@
 package inject
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"runtime"
@@ -59,6 +60,8 @@ func nap(d time.Duration) {
 type stopped struct {
 	tid   int
 	since time.Time // when it was last seen not to be stopped
+
+	signal int // that it is about to take; 0: none
 }
 
 // stopWait is how long a thread may take to stop. A sleeping thread takes
@@ -69,6 +72,17 @@ const stopWait = 100 * time.Millisecond
 // stop seizes one thread and brings it to a stop of our own making. Any other
 // kind of stop is handed on, and the thread let go (errThread).
 func (p *Proc) stop(tid int) (*stopped, error) {
+	t, err := p.halt(tid)
+	if err == nil && t.signal != 0 {
+		t.detach()
+		return nil, errThread
+	}
+	return t, err
+}
+
+// halt seizes one thread and brings it to a stop: of our own making, or where a signal
+// came first, which is the target's and is handed on by detach.
+func (p *Proc) halt(tid int) (*stopped, error) {
 	if !p.hasThread(tid) {
 		return nil, errThread
 	}
@@ -92,16 +106,12 @@ func (p *Proc) stop(tid int) (*stopped, error) {
 		return nil, errThread
 	case int(ws)>>16 == eventStop && ws.StopSignal() == unix.SIGTRAP:
 		return t, nil
-	case int(ws)>>16 == eventStop: // group stop: somebody sent SIGSTOP
-		t.detach(0)
-		return nil, errThread
-	case int(ws)>>16 != 0:
-		t.detach(0)
-		return nil, errThread
-	default: // a signal came first: it is the target's, so it gets it
-		t.detach(int(ws.StopSignal()))
+	case int(ws)>>16 != 0: // with eventStop a group stop: somebody sent SIGSTOP
+		t.detach()
 		return nil, errThread
 	}
+	t.signal = int(ws.StopSignal())
+	return t, nil
 }
 
 // peek and poke read and write a little of the target's memory by raw system calls,
@@ -189,10 +199,10 @@ func (p *Proc) seizeError(err error) error {
 	return fmt.Errorf("ptrace: %w", err)
 }
 
-// detach lets the thread go on, with signal sig if that is not 0, and tells how
-// long it was held.
-func (t *stopped) detach(sig int) time.Duration {
-	_ = ptrace(unix.PTRACE_DETACH, t.tid, 0, uintptr(sig)) // ESRCH: it was killed, and is gone
+// detach lets the thread go on, with its signal if it has one, and tells how long it
+// was held.
+func (t *stopped) detach() time.Duration {
+	_ = ptrace(unix.PTRACE_DETACH, t.tid, 0, uintptr(t.signal)) // ESRCH: it was killed, and is gone
 	return time.Since(t.since)
 }
 
@@ -219,6 +229,14 @@ func (t *stopped) mask() (uint64, error) {
 		return 0, errThread
 	}
 	return m, nil
+}
+
+// breakpoint tells whether the signal that the thread is about to take is of an int3.
+func (t *stopped) breakpoint() bool {
+	const siKernel = 0x80 // si_code of force_sig (arch/x86/kernel/traps.c: do_int3_user)
+	var info [128]byte
+	err := ptrace(unix.PTRACE_GETSIGINFO, t.tid, 0, uintptr(unsafe.Pointer(&info)))
+	return err == nil && int32(binary.LittleEndian.Uint32(info[8:])) == siKernel
 }
 
 // synchronous tells whether a fault signal waits to be delivered. Its frame must
