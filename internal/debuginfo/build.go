@@ -38,8 +38,8 @@ type Build struct {
 	place   onceErr[*tablePlace]
 	pcln    pclntab
 	funcs   funcTable
-	names   onceErr[map[string]*Func] // by full name
-	inlined onceErr[[]string]         // see InlinedNames
+	names   onceErr[map[string][]*Func] // by full name
+	inlined onceErr[[]string]           // see InlinedNames
 
 	cache  *cache.Dir // nil: none
 	cached *cached    // what it had; nil: nothing
@@ -119,6 +119,9 @@ func (b *Build) Close() error {
 	}
 	return b.file.Close()
 }
+
+// Stat describes the file as it was opened.
+func (b *Build) Stat() (os.FileInfo, error) { return b.file.Stat() }
 
 func (b *Build) open() (err error) {
 	defer guard(&err)

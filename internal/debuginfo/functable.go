@@ -97,20 +97,28 @@ func (b *Build) FuncAt(pc uint64) *Func {
 }
 
 // FuncNamed is the function with this full name, or nil.
-func (b *Build) FuncNamed(name string) *Func {
+func (b *Build) FuncNamed(name string) (found *Func) {
+	for _, f := range b.FuncsNamed(name) {
+		found = better(found, f)
+	}
+	return found
+}
+
+// FuncsNamed are the functions with this full name: more than one where some are
+// wrappers, or where the compiler made copies.
+func (b *Build) FuncsNamed(name string) (found []*Func) {
 	if b.funcs.quick() {
-		var found *Func
 		for i := range b.funcs.names.of(name) {
 			if i < uint64(b.funcs.n) {
-				found = better(found, b.funcs.at(int(i)))
+				found = append(found, b.funcs.at(int(i)))
 			}
 		}
 		return found
 	}
-	byName, _ := b.names.get(func() (map[string]*Func, error) {
-		m := make(map[string]*Func, b.funcs.len())
+	byName, _ := b.names.get(func() (map[string][]*Func, error) {
+		m := make(map[string][]*Func, b.funcs.len())
 		for _, f := range b.Funcs() {
-			m[f.Name] = better(m[f.Name], f)
+			m[f.Name] = append(m[f.Name], f)
 		}
 		return m, nil
 	})

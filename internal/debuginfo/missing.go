@@ -13,6 +13,9 @@ import (
 // are not.
 func (b *Build) HasDebug() bool { return b.debug["info"] != nil }
 
+// HasOwnDebug tells whether the debug information is the file's own.
+func (b *Build) HasOwnDebug() bool { return b.HasDebug() && b.sep == nil }
+
 // Missing says what a build without debug information lacks, how to give it, and
 // where was looked for it; "" if it lacks nothing.
 func (b *Build) Missing() string {

@@ -14,8 +14,8 @@ type FoundFunc struct {
 	Inlined bool              // copies of it are in other functions
 	Main    bool              // of the program's own module
 	Fuzzy   bool              // only the letters are there, in their order
+	Full    string            // with the whole path of its package, without type arguments
 	rank    int
-	full    string
 }
 
 // FoundFile is one source file that answers to a pattern.
@@ -51,7 +51,7 @@ func FunctionsFrom(b *debuginfo.Build, typed string) []FoundFunc {
 	list := g.found(b)
 	for i := range list {
 		if !strings.HasPrefix(list[i].Name, typed) {
-			list[i].Name = fromElement(list[i].full, typed)
+			list[i].Name = fromElement(list[i].Full, typed)
 		}
 	}
 	return list
@@ -153,7 +153,7 @@ func (g *gatherer) function(linked string) (at int, ok bool) {
 	}
 	at = len(g.list)
 	g.at[plain] = at
-	g.list = append(g.list, FoundFunc{Name: plain, full: plain, Main: g.main(pkg), Fuzzy: g.p.fuzzy, rank: rank})
+	g.list = append(g.list, FoundFunc{Name: plain, Full: plain, Main: g.main(pkg), Fuzzy: g.p.fuzzy, rank: rank})
 	return at, true
 }
 
@@ -164,9 +164,9 @@ func (g *gatherer) shorten(b *debuginfo.Build) {
 	ends := make(map[string]bool, len(g.list))    // last elements, to pass over most others quickly
 	last := [256]bool{']': true}                  // what they end in; a bracket may hide it
 	for _, f := range g.list {
-		means[shortName(f.full)] = f.full
-		ends[tail(f.full)] = true
-		last[f.full[len(f.full)-1]] = true
+		means[shortName(f.Full)] = f.Full
+		ends[tail(f.Full)] = true
+		last[f.Full[len(f.Full)-1]] = true
 	}
 	look := func(linked string) {
 		if linked == "" || !last[linked[len(linked)-1]] {
@@ -188,7 +188,7 @@ func (g *gatherer) shorten(b *debuginfo.Build) {
 		look(name)
 	}
 	for i := range g.list {
-		if short := shortName(g.list[i].full); means[short] != "" {
+		if short := shortName(g.list[i].Full); means[short] != "" {
 			g.list[i].Name = short
 		}
 	}
