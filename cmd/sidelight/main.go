@@ -91,10 +91,14 @@ func open(ctx context.Context, pid int, target string, direct bool, opt daemon.O
 	return nil, err
 }
 
+// builds are those that this process has read, as the owner of the probes does for one
+// command after the other.
+var builds engine.Builds
+
 // attach opens a session of the engine in this process. Its guard is this
 // program again.
 func attach(ctx context.Context, pid int, opt daemon.Options) (daemon.Prober, error) {
-	s, err := engine.Open(ctx, pid, engine.Options{Budget: opt.Budget, Log: opt.Log, Redact: opt.Redact, Symbols: opt.Symbols, Guard: []string{self, "guard"}})
+	s, err := engine.Open(ctx, pid, engine.Options{Budget: opt.Budget, Log: opt.Log, Redact: opt.Redact, Symbols: opt.Symbols, Guard: []string{self, "guard"}, Builds: &builds})
 	if err != nil {
 		return nil, err
 	}

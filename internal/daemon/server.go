@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,9 +44,16 @@ type holder interface {
 // ErrRuns says that this user's daemon runs already.
 var ErrRuns = errors.New("the daemon of this user runs already")
 
+// garbage may pile up before the collector begins, in bytes: reading a build makes tens
+// of megabytes, and collecting them would take the processor from the target. So much
+// memory is asked for and never touched, which is none; the collector reckons with it.
+const garbage = 48 << 20
+
 // Run serves clients until nobody has used it for a while, or ctx ends: then all
 // probes are removed.
 func (d *Daemon) Run(ctx context.Context) error {
+	ballast := make([]byte, garbage)
+	defer runtime.KeepAlive(ballast)
 	dir, err := Dir()
 	if err != nil {
 		return err

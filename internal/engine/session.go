@@ -46,6 +46,7 @@ type Options struct {
 	// Symbols are where debug information is looked for, if the build has none,
 	// instead of the usual places (see symbol.Options).
 	Symbols []string
+	Builds  *Builds // what was read before; nil: read anew
 }
 
 // Session is the work on one process: its probes, from installation to the last
@@ -94,7 +95,7 @@ func Open(ctx context.Context, pid int, opt Options) (*Session, error) {
 func (s *Session) open(ctx context.Context) error {
 	began := time.Now()
 	var err error
-	if s.build, err = symbol.Open(ctx, fmt.Sprintf("/proc/%d/exe", s.proc.PID), symbol.Options{Given: s.opt.Symbols, Log: s.opt.Log}); err != nil {
+	if s.build, err = s.opt.Builds.open(ctx, s.proc.PID, symbol.Options{Given: s.opt.Symbols, Log: s.opt.Log}); err != nil {
 		return err
 	}
 	if s.rt, err = s.build.Runtime(); err != nil {
@@ -211,7 +212,7 @@ func (s *Session) Close() error {
 		err = l.failed
 	}
 	s.out.close()
-	return errors.Join(err, s.proc.Close(), s.build.Close())
+	return errors.Join(err, s.proc.Close(), s.opt.Builds.close(s.build))
 }
 
 // refusedError marks an error that forbids to go on for permission or safety.
