@@ -135,7 +135,7 @@ func (a *App) timers(pid, pattern string, f *topFlags) ([]probe.Spec, error) {
 		if x.Refused != "" || x.Own == 0 || x.Nearly {
 			continue
 		}
-		specs = append(specs, probe.Spec{ID: x.Name, Kind: probe.Time, At: x.Name, Own: true, For: f.life, Period: time.Second})
+		specs = append(specs, probe.Spec{ID: x.Name, Kind: probe.Time, At: x.Full, Own: true, Turns: true, For: f.life, Period: time.Second})
 	}
 	switch {
 	case len(specs) == 0 && len(list) > 0:

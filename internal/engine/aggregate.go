@@ -117,6 +117,7 @@ func (w *watch) say(i int, totals []Totals, final bool) {
 	if a.Type != nil {
 		m.Type = a.Type.Name
 	}
+	m.Timed, m.Turns = w.l.machine.lives[i].turned(now)
 	if a.Pair {
 		m.Calls = w.l.sums.calls(i)
 		m.Snapshots = w.l.sums.snapshots(i)

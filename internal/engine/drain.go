@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sidelight-dev/sidelight/internal/inject"
+	"github.com/sidelight-dev/sidelight/internal/ring"
 )
 
 // waits tells whether the site traps until goroutines have left its window.
@@ -16,7 +17,7 @@ func (site *liveSite) waits() bool { return site.w.Jump && !site.jump && site.in
 // not keep its neighbours from their jumps.
 func (s *Session) drain(ctx context.Context, l *live, deadline time.Time) error {
 	half := time.Now().Add(time.Until(deadline) / 2)
-	clean, err := s.drained(ctx, l.interior(s.text.Slide, (*liveSite).waits), half)
+	clean, err := s.drained(ctx, l, (*liveSite).waits, half)
 	if err != nil {
 		return err
 	}
@@ -28,7 +29,7 @@ func (s *Session) drain(ctx context.Context, l *live, deadline time.Time) error 
 			continue
 		}
 		this := func(other *liveSite) bool { return other == site }
-		clean, err := s.drained(ctx, l.interior(s.text.Slide, this), deadline)
+		clean, err := s.drained(ctx, l, this, deadline)
 		if err != nil {
 			return err
 		}
@@ -55,12 +56,18 @@ func (l *live) interior(slide uint64, chosen func(*liveSite) bool) []uint64 {
 	return out
 }
 
-// drained looks until nobody stands at the addresses, or the deadline has come.
-func (s *Session) drained(ctx context.Context, interior []uint64, deadline time.Time) (bool, error) {
+// drained looks until nobody stands in the chosen windows, or the deadline has come.
+func (s *Session) drained(ctx context.Context, l *live, chosen func(*liveSite) bool, deadline time.Time) (bool, error) {
+	interior := l.interior(s.text.Slide, chosen)
 	if len(interior) == 0 {
 		return true, nil
 	}
-	d := s.proc.Drained(interior, s.runtime())
+	rt := s.runtime()
+	// Where every site traps, the threads are found in the trampolines behind them: who
+	// runs there came by a site, and runs the program's own code as well.
+	user, from := rt.User, l.bay.Text()
+	rt.User = func(pc uint64) bool { return pc-from < ring.TextSize || user(pc) }
+	d := s.proc.Drained(interior, rt)
 	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
 		clean, _, err := d.Step()
 		if clean || err != nil {

@@ -38,8 +38,9 @@ type liveSite struct {
 	addr  uint64
 	orig  []byte // as the file has it: as long as what the site may change
 	tramp uint64
-	jump  bool // the jump is written; otherwise a trap
-	in    bool // the text is changed
+	trap  inject.Entry // what a trap there leads to
+	jump  bool         // the jump is written; otherwise a trap
+	in    bool         // the text is changed
 }
 
 // install puts a plan into the target. On an error nothing is left there.
@@ -277,7 +278,7 @@ func (s *Session) writeTrampolines(l *live) error {
 		if err != nil {
 			return err
 		}
-		l.sites = append(l.sites, &liveSite{w: w, addr: w.Addr + s.text.Slide, orig: orig, tramp: t.at})
+		l.sites = append(l.sites, &liveSite{w: w, addr: w.Addr + s.text.Slide, orig: orig, tramp: t.at, trap: t.trap})
 	}
 	if err := s.proc.WriteAt(text, l.bay.Text()); err != nil {
 		return err
@@ -289,9 +290,13 @@ func (s *Session) writeTrampolines(l *live) error {
 // trampoline is counted.
 func (s *Session) switchOn(l *live) error {
 	l.reader.sampleSoon()
+	on := byte(1)
+	if inTurns(l.plan.probes) {
+		on = 0 // until their turn comes
+	}
 	for i, pl := range l.plan.probes {
 		b := make([]byte, ring.ControlSize)
-		b[ring.ControlState] = 1
+		b[ring.ControlState] = on
 		binary.LittleEndian.PutUint64(b[ring.ControlRemaining:], uint64(pl.spec.Limit))
 		binary.LittleEndian.PutUint64(b[ring.ControlTokens:], uint64(pl.spec.Rate))
 		binary.LittleEndian.PutUint64(b[ring.ControlSeen:], uint64(pl.spec.Seen))
@@ -303,28 +308,22 @@ func (s *Session) switchOn(l *live) error {
 	return nil
 }
 
-// put changes the text: first every site traps, then those that may jump do,
-// as soon as no goroutine stands inside their windows.
+// put changes the text: at once for all probes, or for those whose turn is the first.
 func (s *Session) put(ctx context.Context, l *live) error {
 	began := time.Now()
-	var edits []inject.Edit
-	for _, site := range l.sites {
-		trap := append([]byte{0xCC}, site.orig[1:]...)
-		edits = append(edits, inject.Edit{Addr: site.addr, Orig: site.orig, New: trap})
-		site.in = true
-	}
-	if err := l.bay.Patch(edits); err != nil {
-		return err
-	}
-	now := time.Now()
 	for i, pl := range l.plan.probes {
-		l.machine.add(pl.spec, now)
+		l.machine.add(pl.spec, began)
 		l.machine.lives[i].ended = !l.serves(i)
 	}
-	if err := s.jumpNow(l, func(site *liveSite) bool { return len(site.w.Interior) == 0 }); err != nil {
-		return err
+	if inTurns(l.plan.probes) {
+		l.machine.takeTurns()
+		for _, e := range l.machine.next() {
+			if err := s.admit(l, e.probe); err != nil {
+				return err
+			}
+		}
 	}
-	return s.drain(ctx, l, began.Add(readyWithin))
+	return s.bring(ctx, l, began.Add(readyWithin))
 }
 
 // serves tells whether a probe has any site.
@@ -393,12 +392,12 @@ func (s *Session) ready(l *live) *probe.Ready {
 		for _, site := range l.sites {
 			n := site.w.uses(i)
 			rep.Sites += n
-			if site.jump {
+			if site.jump || !site.in && site.w.Jump { // of those whose turn is to come
 				rep.Jumps += n
 			} else {
 				rep.Traps += n
 			}
-			if n > 0 && !site.jump && site.w.Jump {
+			if n > 0 && !site.jump && site.w.Jump && site.in {
 				pl.issue(probe.IssueDraining, fmt.Sprintf(
 					"goroutines are parked inside the site in %s: it stays a trap, at a few microseconds a hit", site.w.fn.Name))
 			}

@@ -31,6 +31,8 @@ type Totals struct {
 	Told        uint64  // snapshots of its calls that were told,
 	Staged      uint64  // that were taken,
 	StageCycles float64 // and the nanoseconds that it took
+
+	Open uint64 // of a time that is shut: calls under way
 }
 
 // Hits is every pass whose condition held.
@@ -81,6 +83,15 @@ type life struct {
 	mean      float64       // nanoseconds a pass, lately
 	full      float64       // likewise before it was sampled
 	stages    allowance     // of snapshots of calls
+
+	// Of those that come in turns.
+	out     bool          // its sites are not in the text
+	tried   bool          // it has had a turn
+	stays   bool          // it costs so little that it stays
+	share   float64       // of a core, lately
+	entered time.Time     // since when its calls are timed; zero: they are not
+	timed   time.Duration // how long they were timed before
+	said    uint64        // its calls as they were told last
 }
 
 // tells tells whether the probe says from time to time what it has.
@@ -92,16 +103,16 @@ type machine struct {
 	budget float64 // share of one core for all probes together; 0: no limit
 	lives  []*life
 	window time.Time // start of the budget's window
-	warm   bool      // the first window of a crowd is over
 	fits   bool      // a window was within the budget
+	turns  *turns    // nil: all are in at once
 }
 
 // Periods of the machine.
 const (
 	second       = time.Second
 	budgetWindow = 500 * time.Millisecond
-	crowd        = 16                     // so many probes at once
-	crowdWindow  = 100 * time.Millisecond // are looked at early, until they fit
+	earlyWindow  = 100 * time.Millisecond // of many probes at once, until they fit
+	many         = 16
 	firstRetry   = 2 * time.Second
 	maxRetry     = time.Minute
 )
@@ -124,6 +135,9 @@ const (
 	doCount                      // report the running count
 	doSample                     // time only some calls from now on
 	doAllow                      // let so many snapshots of calls be taken
+	doEnter                      // put a timer in, whose turn it is
+	doShut                       // time no more calls that begin
+	doLeave                      // take the timer out until its next turn
 )
 
 // add takes a probe in; it lives from now on.
@@ -140,6 +154,9 @@ func (m *machine) begin(now time.Time, totals []Totals) {
 	m.window = now
 	for i, l := range m.lives {
 		l.past = totals[i]
+	}
+	if m.turns != nil {
+		m.entered(now, totals)
 	}
 }
 
@@ -161,6 +178,9 @@ func (m *machine) tick(now time.Time, totals []Totals) []effect {
 			out = append(out, m.one(i, l, now, totals[i])...)
 		}
 	}
+	if m.turns != nil {
+		return append(out, m.turn(now, totals)...)
+	}
 	return append(out, m.spend(now, totals)...)
 }
 
@@ -179,6 +199,10 @@ func (m *machine) one(i int, l *life, now time.Time, t Totals) []effect {
 	}
 	if period := l.spec.Told(); l.tells() && now.Sub(l.counted) >= period {
 		l.counted = l.counted.Add(now.Sub(l.counted).Truncate(period))
+		if m.turns != nil && t.passes() == l.said && l.said > 0 { // there is no news of hundreds
+			return out
+		}
+		l.said = t.passes()
 		out = append(out, effect{what: doCount, probe: i})
 	}
 	if l.spec.Calls && m.budget > 0 {
@@ -230,7 +254,7 @@ func (m *machine) endNamed(ids []string) []effect {
 // dearest probe goes.
 func (m *machine) spend(now time.Time, totals []Totals) []effect {
 	elapsed := now.Sub(m.window)
-	if elapsed < budgetWindow && (m.fits || len(m.lives) < crowd || elapsed < crowdWindow) {
+	if elapsed < budgetWindow && (m.fits || len(m.lives) < many || elapsed < earlyWindow) {
 		return nil
 	}
 	m.window = now
@@ -238,8 +262,7 @@ func (m *machine) spend(now time.Time, totals []Totals) []effect {
 	if m.budget <= 0 {
 		return nil
 	}
-	m.fits = m.fits || sum <= m.budget && !m.cold()
-	m.warm = true
+	m.fits = m.fits || sum <= m.budget
 	if sum <= m.budget {
 		return m.lift(now)
 	}
@@ -316,9 +339,6 @@ func (m *machine) shares(elapsed time.Duration, totals []Totals) ([]float64, flo
 		l.past = t
 		passes := float64(t.passes() - past.passes())
 		mean := t.since(past, usual[l.spec.Kind])
-		if m.cold() && l.spec.Kind.Aggregates() {
-			mean = warmPass
-		}
 		took := mean*passes + trapCost*float64(t.Traps-past.Traps)
 		if passes > 0 {
 			l.mean = took / passes
@@ -356,14 +376,6 @@ func (m *machine) usual(totals []Totals) map[probe.Kind]float64 {
 	}
 	return usual
 }
-
-// warmPass is about what a pass that adds up takes in nanoseconds when its code and
-// pages are there. A crowd's first passes pay for the pages, microseconds each and once
-// only: what was sampled of them says nothing of the rest.
-const warmPass = 20
-
-// cold tells whether the crowd's first window is not over.
-func (m *machine) cold() bool { return !m.warm && len(m.lives) >= crowd }
 
 // few samples say little: one of a pass whose code was in no cache yet, or that an
 // interrupt came into, would cost a probe its place. So many of the usual ones of its

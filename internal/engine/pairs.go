@@ -71,7 +71,7 @@ func (s *sums) calls(i int) *probe.Calls {
 			*x.to += s.word(at + x.off)
 		}
 	}
-	c.Running = s.running()[i]
+	c.Running += s.running()[i]
 	if s.plan.probes[i].program.Aggregate.Filter {
 		c.Unmatched = 0 // calls that the condition left out end, too
 	}

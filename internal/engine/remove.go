@@ -9,13 +9,10 @@ import (
 	"github.com/sidelight-dev/sidelight/internal/ring"
 )
 
-// remove takes the sites out that no living probe uses, waits until no thread is
-// inside a trampoline, so that the counters stand still, and gives the bay back
-// with the last of them.
+// remove takes the sites out that no probe uses any more, or until its next turn.
 func (s *Session) remove(l *live, ended []int) error {
 	for _, i := range ended {
-		// Off at once, also where a neighbour keeps the window.
-		if err := s.proc.WriteAt([]byte{0}, l.bay.Control()+uint64(ring.Control(i))+ring.ControlState); err != nil {
+		if err := s.switchOff(l, i); err != nil { // at once, also where a neighbour keeps the window
 			return err
 		}
 	}
@@ -26,27 +23,14 @@ func (s *Session) remove(l *live, ended []int) error {
 		return err
 	}
 	defer unlock()
-	err = s.restore(l, func(site *liveSite) bool {
-		for _, pt := range site.w.points {
-			if !l.machine.lives[pt.probe].ended {
-				return false
-			}
-		}
-		return true
-	})
-	if err != nil {
-		return err
-	}
-	s.settle(l)
-	return nil
+	return s.restore(l, func(site *liveSite) bool { return !l.resident(site) })
 }
 
 // lockPatience is how long a removal waits for another Sidelight's installation,
 // which takes little more than readyWithin.
 const lockPatience = 30 * time.Second
 
-// restore puts back the file's bytes at the chosen sites. A target that keeps
-// all its threads busy for the moment is asked again.
+// restore puts back the file's bytes at the chosen sites.
 func (s *Session) restore(l *live, chosen func(*liveSite) bool) error {
 	var edits []inject.Edit
 	var sites []*liveSite
@@ -59,13 +43,7 @@ func (s *Session) restore(l *live, chosen func(*liveSite) bool) error {
 	if len(edits) == 0 {
 		return nil
 	}
-	var err error
-	for range 20 {
-		if err = l.bay.Patch(edits); !errors.Is(err, inject.ErrBusy) {
-			break
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+	err := s.patch(l, edits)
 	var foreign *inject.ForeignError // the others are out
 	if err != nil && !errors.As(err, &foreign) {
 		return err

@@ -27,7 +27,7 @@ func (s *Session) run(l *live) {
 	defer s.tell(l, make([]Totals, len(l.machine.lives)))
 	w := &watch{s: s, l: l, decoder: s.decoder(l.plan), sites: l.byProbe()}
 	w.tracing = w.newTracing()
-	poll, check := time.NewTicker(w.pollEvery()), time.NewTicker(checkEvery)
+	poll, check := time.NewTimer(pollEvery), time.NewTicker(checkEvery)
 	defer poll.Stop()
 	defer check.Stop()
 	drain, sweep := time.NewTicker(drainEvery), time.NewTicker(sweepEvery)
@@ -44,6 +44,7 @@ func (s *Session) run(l *live) {
 			w.lookAtSums()
 			w.carryOut(l.machine.tick(now, totals))
 			s.tell(l, totals)
+			poll.Reset(l.machine.rest(time.Now()))
 		case <-check.C:
 			s.syncClocks()
 			w.advanceSums()
@@ -64,21 +65,6 @@ func (s *Session) run(l *live) {
 		}
 	}
 	w.finish()
-}
-
-// pollEvery is how often the rings and the counters are looked at. A crowd of times has
-// no records, and its counters are hundreds of lines that the target's processors keep
-// writing: each look takes all of them away.
-func (w *watch) pollEvery() time.Duration {
-	for _, pl := range w.l.plan.probes {
-		if pl.spec.Kind != probe.Time || pl.spec.Snapshots() {
-			return pollEvery
-		}
-	}
-	if len(w.l.plan.probes) < crowd {
-		return pollEvery
-	}
-	return crowdWindow / 2
 }
 
 // watch carries out what the machine decides.
@@ -119,6 +105,11 @@ func (w *watch) hits() {
 func (w *watch) totals() []Totals {
 	totals := w.l.reader.totals()
 	w.readTraps()
+	var open []uint64
+	if turns := w.l.machine.turns; turns != nil && turns.shut && w.l.sums != nil {
+		w.l.sums.recount()
+		open = w.l.sums.running()
+	}
 	for i := range totals {
 		t := &totals[i]
 		t.Cycles = w.s.clock.Nanoseconds(t.Cycles)
@@ -130,6 +121,9 @@ func (w *watch) totals() []Totals {
 			if w.l.sums != nil {
 				w.l.sums.staging(i, t)
 				t.StageCycles = w.s.ticks.Nanoseconds(t.StageCycles)
+			}
+			if open != nil {
+				t.Open = open[i]
 			}
 		}
 		for _, k := range w.sites[i] {
@@ -199,7 +193,7 @@ func (w *watch) exited() {
 // carryOut does what the machine decided: removals together, since each costs a
 // few barriers in the target.
 func (w *watch) carryOut(effects []effect) {
-	var ended []int
+	var ended, come, leave []int
 	var why []probe.Reason
 	now := sync.OnceValue(w.l.reader.totals)
 	for _, e := range effects {
@@ -220,6 +214,12 @@ func (w *watch) carryOut(effects []effect) {
 			w.s.opt.Log.Debug("the probes' budget", "probe", w.l.plan.probes[e.probe].spec.ID, "sampled", e.tokens)
 		case doAllow:
 			w.control(e.probe, ring.ControlStages, binary.LittleEndian.AppendUint64(nil, uint64(e.tokens)))
+		case doShut:
+			w.control(e.probe, ring.ControlThrottle, []byte{shut})
+		case doEnter:
+			come = append(come, e.probe)
+		case doLeave:
+			leave = append(leave, e.probe)
 		case doCount:
 			w.say(e.probe, now(), false)
 		}
@@ -227,6 +227,24 @@ func (w *watch) carryOut(effects []effect) {
 	if len(ended) > 0 {
 		w.end(ended, why)
 	}
+	w.takeTurns(come, leave)
+}
+
+// takeTurns lets timers come and go. Where that fails, all probes end.
+func (w *watch) takeTurns(come, leave []int) {
+	if w.lost || len(come)+len(leave) == 0 {
+		return
+	}
+	err := w.exchange(come, leave)
+	if err == nil && len(come) > 0 {
+		w.l.machine.entered(time.Now(), w.totals())
+	}
+	if err == nil || gone(err) {
+		return
+	}
+	w.s.opt.Log.Error("timers could not take turns: all end", "error", err)
+	w.l.failed = err
+	w.carryOut(w.l.machine.endAll(probe.EndInterrupted))
 }
 
 // control writes a control word of a probe.
@@ -248,6 +266,8 @@ func (w *watch) end(ended []int, why []probe.Reason) {
 		} else if err != nil {
 			w.l.failed = err
 			w.s.opt.Log.Error("the probes could not be taken out; they are off, and the next command clears them", "error", err)
+		} else {
+			w.s.settle(w.l)
 		}
 	}
 	w.s.syncClocks()

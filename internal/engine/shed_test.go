@@ -45,44 +45,6 @@ func TestTimesAreSampledThenLeftOut(t *testing.T) {
 	}
 }
 
-// A crowd's first passes pay for pages that are never paid for again, but no crowd is
-// kept that is too dear from the first.
-func TestFirstPassesOfACrowdAreNotHeldAgainstIt(t *testing.T) {
-	type window struct {
-		calls   uint64
-		ns      float64 // a pass
-		sampled bool
-	}
-	for _, windows := range [][]window{
-		{{100, 3000, false}, {100, 30, false}, {100, 30, false}},
-		{{100, 3000, false}, {100, 3000, true}},
-		{{10_000, 3000, true}},
-	} {
-		at := noonOfShed
-		m := &machine{budget: 0.01}
-		totals := make([]Totals, crowd)
-		for range totals {
-			m.add(probe.Spec{Kind: probe.Time}, at)
-		}
-		m.tick(at, totals)
-		for k, w := range windows {
-			at = at.Add(crowdWindow)
-			if m.fits {
-				at = at.Add(budgetWindow - crowdWindow)
-			}
-			for i := range totals {
-				totals[i].Emitted += w.calls
-				totals[i].Samples += 10
-				totals[i].Cycles += 10 * w.ns
-			}
-			effects := m.tick(at, totals)
-			if got := slices.ContainsFunc(effects, func(e effect) bool { return e.what == doSample }); got != w.sampled {
-				t.Errorf("%+v, the one of number %d: %+v", windows, k, effects)
-			}
-		}
-	}
-}
-
 // Snapshots of calls take what the budget leaves them and no more, whatever they cost,
 // however many calls there are, and however late the tool looks.
 func TestSnapshotsOfCallsKeepToTheBudget(t *testing.T) {
@@ -201,7 +163,7 @@ func budgeted(all []effect) (out []effect) {
 	return out
 }
 
-func TestACrowdIsLookedAtUntilItFits(t *testing.T) {
+func TestManyAreLookedAtUntilTheyFit(t *testing.T) {
 	m := &machine{budget: 0.01}
 	at := noonOfShed
 	totals := make([]Totals, 20)
@@ -211,7 +173,7 @@ func TestACrowdIsLookedAtUntilItFits(t *testing.T) {
 	m.begin(at, totals)
 	looks := 0
 	for range 5 {
-		at = at.Add(crowdWindow)
+		at = at.Add(earlyWindow)
 		for i := range totals {
 			totals[i].Emitted += 100_000
 			totals[i].Samples += 400

@@ -13,6 +13,7 @@ type trampoline struct {
 	at      uint64
 	code    []byte
 	entries []inject.Entry
+	trap    inject.Entry // what a trap at the window leads to: one of the entries
 }
 
 // here is the address of the next byte.
@@ -66,8 +67,8 @@ func (p *place) trampoline(w *window, at uint64, trap int) (*trampoline, error) 
 		}
 		t.code = append(t.code, back[:]...)
 	}
-	t.entries = append(t.entries, inject.Entry{Key: w.Addr + p.slide, Target: at, Kind: ring.KindTrap,
-		Counter: p.trapCount(trap)})
+	t.trap = inject.Entry{Key: w.Addr + p.slide, Target: at, Kind: ring.KindTrap, Counter: p.trapCount(trap)}
+	t.entries = append(t.entries, t.trap)
 	return t, nil
 }
 

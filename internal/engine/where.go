@@ -213,7 +213,7 @@ func (x *Examiner) Functions(pattern string, limit int) ([]probe.FoundFunction, 
 	}
 	out := make([]probe.FoundFunction, len(list))
 	for i, f := range list {
-		out[i] = probe.FoundFunction{Name: f.Name, Own: len(f.Own), Inlined: f.Inlined, Nearly: f.Fuzzy, OfProgram: f.Main}
+		out[i] = probe.FoundFunction{Name: f.Name, Full: f.Full, Own: len(f.Own), Inlined: f.Inlined, Nearly: f.Fuzzy, OfProgram: f.Main}
 		if len(f.Own) > 0 {
 			out[i].File, out[i].Line = locate.Begins(x.build, f.Own[0])
 			out[i].Refused = locate.Refused(f.Own[0])

@@ -131,6 +131,9 @@ type Measured struct {
 	By       *Rows  // nil: not by key
 	Calls    *Calls // of a time
 
+	Turns bool          // of a time: it comes in turns with others (see Spec),
+	Timed time.Duration // and its calls were timed for so long
+
 	Snapshots *Snapshots // of a time with snapshots
 }
 

@@ -59,6 +59,7 @@ type Spec struct {
 	Own     bool          // of a time: the function's own code only, no inlined copies
 	Attrs   []Attr        // of a trace
 	To      string        // of a time between two locations: the second one
+	Turns   bool          // of a time: it may come in turns with the others of its session, which all must allow it, to keep the budget
 	Period  time.Duration // between the events of an aggregate; 0: a second
 }
 

@@ -91,6 +91,7 @@ type SurveyLine struct {
 // FoundFunction is a function that answers to a pattern.
 type FoundFunction struct {
 	Name      string `json:"name"` // as a LOCATION names it
+	Full      string `json:"-"`    // likewise, with the whole path of its package
 	File      string `json:"file,omitempty"`
 	Line      int    `json:"line,omitempty"`
 	Own       int    `json:"own"`               // functions with code of their own: more than one for generic ones

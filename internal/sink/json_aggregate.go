@@ -24,6 +24,8 @@ type measureObject struct {
 	Expression string `json:"expression,omitempty"`
 	Unit       string `json:"unit,omitempty"`
 	distributionPart
+	Turns      bool         `json:"turns,omitempty"`
+	Timed      int64        `json:"timed_ns,omitempty"`
 	Calls      *callsObject `json:"calls,omitempty"`
 	Snapshots  *snapshots   `json:"snapshots,omitempty"`
 	ByExpr     string       `json:"by_expression,omitempty"`
@@ -122,7 +124,7 @@ func rowObjects(by *probe.Rows) []rowObject {
 
 func measured(e *probe.Measured) measureObject {
 	o := measureObject{Type: string(e.Kind), Probe: e.Probe, Location: e.Location, Time: stamp(e.Time), Final: e.Final,
-		Expression: e.Expr, distributionPart: distribution(&e.Dist)}
+		Expression: e.Expr, distributionPart: distribution(&e.Dist), Turns: e.Turns, Timed: e.Timed.Nanoseconds()}
 	if Unit(e) == durationName {
 		o.Unit = "ns"
 	}

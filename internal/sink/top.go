@@ -104,18 +104,16 @@ func NewFunctions() *Functions { return &Functions{rows: map[string]*FunctionRow
 
 // FunctionRow is what is known of one function.
 type FunctionRow struct {
-	Name    string
-	Calls   uint64
-	Rate    float64 // calls a second: lately; of what was left out, until then
-	Busy    float64 // nanoseconds a second, as long as it was timed
-	Total   float64 // nanoseconds
-	Mean    float64
-	P99     float64
-	LeftOut bool // its timer is out again: it would have cost too much
-	Sampled bool // only some of the calls were timed
+	Name  string
+	Calls uint64
+	Rate  float64 // calls a second, lately
+	Busy  float64 // nanoseconds a second, as long as it was timed
+	Total float64 // nanoseconds
+	Mean  float64
+	P99   float64
+	Turns bool // timed now and then: Calls and Total are of these moments
 
-	timed float64 // seconds
-	last  time.Time
+	timed, last float64 // seconds
 }
 
 // Event takes one event.
@@ -132,41 +130,38 @@ func (f *Functions) Event(e probe.Event) {
 		f.measured(e)
 	case *probe.End:
 		f.ended++
-		if r := f.rows[e.Probe]; r != nil && e.Reason == probe.EndBudget {
-			r.LeftOut = true
-			if r.timed > 0 {
-				r.Rate = float64(r.Calls) / r.timed
-			}
-		}
 	}
 }
 
 func (f *Functions) measured(e *probe.Measured) {
 	r := f.rows[e.Probe]
 	if r == nil {
-		r = &FunctionRow{Name: e.Location, last: e.Time}
+		r = &FunctionRow{Name: e.Location}
 		f.rows[e.Probe] = r
-	}
-	calls := e.Dist.Count
-	r.Mean, r.Total, r.P99 = e.Dist.Mean(), e.Dist.SumFloat, e.Dist.Quantile(0.99)
-	if e.Calls != nil && e.Calls.Untimed > 0 && calls > 0 {
-		calls += e.Calls.Untimed
-		r.Sampled, r.Total = true, r.Mean*float64(calls)
 	}
 	if f.ready != nil {
 		r.timed = e.Time.Sub(f.ready.Time).Seconds()
 	}
+	if e.Turns {
+		r.Turns = e.Timed.Seconds() < mostly*r.timed
+		r.timed = e.Timed.Seconds()
+	}
+	calls := e.Dist.Count
+	switch d := r.timed - r.last; {
+	case r.Turns && r.timed > 0:
+		r.Rate, r.last = float64(calls)/r.timed, r.timed
+	case d > 0.5 || r.Calls == 0 && d > 0:
+		r.Rate, r.last = float64(calls-min(calls, r.Calls))/d, r.timed
+	}
+	r.Calls, r.Mean, r.Total, r.P99 = calls, e.Dist.Mean(), e.Dist.SumFloat, e.Dist.Quantile(0.99)
 	if r.timed > 0 {
 		r.Busy = r.Total / r.timed
 	}
-	if d := e.Time.Sub(r.last).Seconds(); d > 0.5 {
-		r.Rate = float64(calls-min(calls, r.Calls)) / d
-		r.last = e.Time
-	} else if r.Calls == 0 && r.timed > 0 {
-		r.Rate = float64(calls) / r.timed
-	}
-	r.Calls = calls
 }
+
+// mostly is the share of the time from which on a timer counts as in all the time:
+// what it missed is about its coming.
+const mostly = 0.8
 
 // Alive is how many timers are in.
 func (f *Functions) Alive() int {
@@ -230,10 +225,7 @@ func (f *Functions) Lines(by string, most, width int, paint Paint) []string {
 // cells is a row as text.
 func (r *FunctionRow) cells() []string {
 	name := Escape(ShortFunction(r.Name))
-	switch {
-	case r.LeftOut:
-		name += " ×"
-	case r.Sampled:
+	if r.Turns {
 		name += " ~"
 	}
 	return []string{name, Number(uint64(r.Rate + 0.5)), duration(r.Busy), Number(r.Calls), duration(r.Total), duration(r.Mean), duration(r.P99)}
@@ -253,21 +245,14 @@ func (f *Functions) Said() string {
 
 // Marks says what the marks of the rows mean; "" where there are none.
 func (f *Functions) Marks() string {
-	sampled, out := 0, 0
+	turns := 0
 	for _, r := range f.rows {
-		switch {
-		case r.LeftOut:
-			out++
-		case r.Sampled:
-			sampled++
+		if r.Turns {
+			turns++
 		}
 	}
-	var said []string
-	if sampled > 0 {
-		said = append(said, fmt.Sprintf("~ %d sampled to keep the budget; all their calls are counted", sampled))
+	if turns == 0 {
+		return ""
 	}
-	if out > 0 {
-		said = append(said, fmt.Sprintf("× %d left out to keep the budget (--budget 5%% allows more); figures until then", out))
-	}
-	return strings.Join(said, "\n")
+	return fmt.Sprintf("~ %d timed in turns to keep the budget (--budget): calls and total are of these moments", turns)
 }

@@ -1,0 +1,92 @@
+//go:build linux && amd64
+
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/sidelight-dev/sidelight/internal/probe"
+)
+
+// Timers of a program's functions that are called all the time come and go under full
+// load; what they tell is so of the moments in which they were in, and those that are
+// seldom called miss nothing.
+func TestTimersTakeTurnsInAProgram(t *testing.T) {
+	const hot, times = 150, 1000
+	for _, toolchain := range []string{"", "go1.22.12"} {
+		t.Run("go"+toolchain, func(t *testing.T) {
+			if toolchain != "" && testing.Short() {
+				t.Skip("one toolchain is enough")
+			}
+			c := startProgram(t, "testdata/turns/main.go", toolchain)
+			var specs []probe.Spec
+			for _, name := range []string{"rare0", "rare1"} { // these have had their turn when others have
+				specs = append(specs, probe.Spec{ID: name})
+			}
+			for i := range hot {
+				specs = append(specs, probe.Spec{ID: fmt.Sprintf("hot%d", i)})
+			}
+			for i := range specs {
+				s := &specs[i]
+				s.Kind, s.At, s.Own, s.Turns, s.For = probe.Time, "main."+s.ID, true, true, time.Minute
+			}
+			o := &observation{t: t, s: open(t, c, Options{Budget: DefaultBudget}), done: make(chan struct{})}
+			o.receive(specs...)
+			o.untilAllHit(hot)
+			var from, to, called uint64
+			c.say("rare %d", times)
+			_, _ = fmt.Sscan(c.line(), &from, &called)
+			began := time.Now()
+			time.Sleep(3 * time.Second)
+			c.say("")
+			_, _ = fmt.Sscan(c.line(), &to, &called)
+			rate := float64(to-from) / time.Since(began).Seconds()
+			o.end()
+			checkText(t, c)
+			final := o.final()
+			for _, name := range []string{"rare0", "rare1"} {
+				if m := final[name]; m == nil || m.Dist.Count != times || m.Calls.Returned != times || m.Calls.Running != 0 {
+					t.Errorf("%s: %+v, and it was called %d times", name, m, called)
+				}
+			}
+			var ratios []float64
+			for i := range hot {
+				m := final[fmt.Sprintf("hot%d", i)]
+				if m == nil || !m.Turns || m.Timed <= 0 || m.Timed > 2*time.Second {
+					t.Fatalf("hot%d: %+v", i, m)
+				}
+				if k := m.Calls; k.Returned != m.Dist.Count || k.Panicked+k.Goexited+k.Recovered+k.Abandoned+k.Lost+k.Backwards != 0 {
+					t.Errorf("hot%d: %+v of %d durations", i, *k, m.Dist.Count)
+				}
+				ratios = append(ratios, float64(m.Dist.Count)/m.Timed.Seconds()/rate)
+			}
+			slices.Sort(ratios)
+			t.Logf("rates as told, of the program's own: %.2f, %.2f, %.2f", ratios[0], ratios[hot/2], ratios[hot-1])
+			if middle := ratios[hot/2]; middle < 0.4 || middle > 1.6 {
+				t.Errorf("the rates that are told are %.2f of the program's own", middle)
+			}
+		})
+	}
+}
+
+// untilAllHit waits until so many probes have hits.
+func (o *observation) untilAllHit(n int) {
+	o.t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		hit := 0
+		for _, s := range o.s.State() {
+			if s.Hits > 0 {
+				hit++
+			}
+		}
+		switch {
+		case hit >= n:
+			return
+		case time.Now().After(deadline):
+			o.t.Fatalf("%d probes of %d were hit", hit, n)
+		}
+	}
+}
