@@ -315,15 +315,20 @@ func (s *Session) put(ctx context.Context, l *live) error {
 		l.machine.add(pl.spec, began)
 		l.machine.lives[i].ended = !l.serves(i)
 	}
-	if inTurns(l.plan.probes) {
-		l.machine.takeTurns()
-		for _, e := range l.machine.next() {
-			if err := s.admit(l, e.probe); err != nil {
-				return err
-			}
+	if !inTurns(l.plan.probes) {
+		return s.bring(ctx, l, began.Add(readyWithin))
+	}
+	l.machine.takeTurns()
+	first := l.machine.next()
+	if err := s.bring(ctx, l, began.Add(readyWithin)); err != nil {
+		return err
+	}
+	for _, e := range first {
+		if err := s.admit(l, e.probe); err != nil {
+			return err
 		}
 	}
-	return s.bring(ctx, l, began.Add(readyWithin))
+	return nil
 }
 
 // serves tells whether a probe has any site.

@@ -22,17 +22,7 @@ func TestTimersTakeTurnsInAProgram(t *testing.T) {
 				t.Skip("one toolchain is enough")
 			}
 			c := startProgram(t, "testdata/turns/main.go", toolchain)
-			var specs []probe.Spec
-			for _, name := range []string{"rare0", "rare1"} { // these have had their turn when others have
-				specs = append(specs, probe.Spec{ID: name})
-			}
-			for i := range hot {
-				specs = append(specs, probe.Spec{ID: fmt.Sprintf("hot%d", i)})
-			}
-			for i := range specs {
-				s := &specs[i]
-				s.Kind, s.At, s.Own, s.Turns, s.For = probe.Time, "main."+s.ID, true, true, time.Minute
-			}
+			specs := append(takingTurns("rare", 2), takingTurns("hot", hot)...) // the rare ones have had their turn when others have
 			o := &observation{t: t, s: open(t, c, Options{Budget: DefaultBudget}), done: make(chan struct{})}
 			o.receive(specs...)
 			o.untilAllHit(hot)
@@ -70,6 +60,42 @@ func TestTimersTakeTurnsInAProgram(t *testing.T) {
 			}
 		})
 	}
+}
+
+// No call is timed whose sites trap because their timers have just come: it would take
+// a hundred times what it takes, and where calls are seldom, such ones were every tenth.
+func TestCallsThatTrapAreNotTimedInTurns(t *testing.T) {
+	const hot = 150
+	c := startProgram(t, "testdata/turns/main.go", "")
+	c.say("seldom")
+	c.line()
+	o := &observation{t: t, s: open(t, c, Options{Budget: DefaultBudget}), done: make(chan struct{})}
+	o.receive(takingTurns("hot", hot)...)
+	o.untilAllHit(hot)
+	o.end()
+	checkText(t, c)
+	var trapped, all uint64
+	for _, m := range o.final() {
+		for _, b := range m.Dist.Buckets {
+			all += b.Count
+			if b.From > trapCost/4 { // the functions take tens of nanoseconds
+				trapped += b.Count
+			}
+		}
+	}
+	if all < hot || trapped > all/20 {
+		t.Errorf("%d calls of %d were timed with their traps", trapped, all)
+	}
+}
+
+// takingTurns are timers of the target's functions of a name and a number.
+func takingTurns(name string, n int) []probe.Spec {
+	specs := make([]probe.Spec, n)
+	for i := range specs {
+		id := fmt.Sprint(name, i)
+		specs[i] = probe.Spec{ID: id, Kind: probe.Time, At: "main." + id, Own: true, Turns: true, For: time.Minute}
+	}
+	return specs
 }
 
 // untilAllHit waits until so many probes have hits.

@@ -2,7 +2,8 @@
 // when it is told to. It answers each line of its input by how often it has called
 // each hot function, and each rare one.
 //
-//	rare N   calls each rare function N times
+//	rare N    calls each rare function N times
+//	seldom    calls the hot ones a thousand times a second from now on
 package main
 
 import (
@@ -10,12 +11,14 @@ import (
 	"fmt"
 	"os"
 	"sync/atomic"
+	"time"
 )
 
 var (
 	rounds atomic.Uint64
 	rare   uint64
 	sink   atomic.Uint64
+	seldom atomic.Bool
 )
 
 func main() {
@@ -26,6 +29,9 @@ func main() {
 					n += f(n)
 				}
 				rounds.Add(1)
+				if seldom.Load() {
+					time.Sleep(2 * time.Millisecond) // there are two of us
+				}
 			}
 		}()
 	}
@@ -33,6 +39,9 @@ func main() {
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
 		var more uint64
 		_, _ = fmt.Sscanf(in.Text(), "rare %d", &more)
+		if in.Text() == "seldom" {
+			seldom.Store(true)
+		}
 		for range more {
 			sink.Add(rare0(rare) + rare1(rare))
 			rare++
