@@ -91,7 +91,8 @@ type life struct {
 	share   float64       // of a core, lately
 	entered time.Time     // since when its calls are timed; zero: they are not
 	timed   time.Duration // how long they were timed before
-	said    uint64        // its calls as they were told last
+	said    uint64        // its calls as they were told last,
+	still   bool          // and that they were no more than the time before
 }
 
 // tells tells whether the probe says from time to time what it has.
@@ -199,7 +200,9 @@ func (m *machine) one(i int, l *life, now time.Time, t Totals) []effect {
 	}
 	if period := l.spec.Told(); l.tells() && now.Sub(l.counted) >= period {
 		l.counted = l.counted.Add(now.Sub(l.counted).Truncate(period))
-		if m.turns != nil && t.passes() == l.said && l.said > 0 { // there is no news of hundreds
+		was := l.still
+		l.still = m.turns != nil && t.passes() == l.said && l.said > 0
+		if was && l.still { // there is no news of hundreds, and that is told once
 			return out
 		}
 		l.said = t.passes()

@@ -22,11 +22,12 @@ type stage struct {
 	took   float64
 	turns  []int // how often each has come
 	most   int   // in at once, of those that do not stay
+	told   []int // how often each was told of
 }
 
 func newStage(t *testing.T, budget float64, rates []float64) *stage {
 	s := &stage{T: t, m: &machine{budget: budget}, now: noonOfShed, rates: rates, ns: 80, length: time.Microsecond,
-		totals: make([]Totals, len(rates)), in: make([]bool, len(rates)), open: make([]bool, len(rates)), turns: make([]int, len(rates))}
+		totals: make([]Totals, len(rates)), in: make([]bool, len(rates)), open: make([]bool, len(rates)), turns: make([]int, len(rates)), told: make([]int, len(rates))}
 	for range rates {
 		s.m.add(probe.Spec{Kind: probe.Time, Turns: true, For: time.Minute}, s.now)
 	}
@@ -46,6 +47,8 @@ func (s *stage) carryOut(effects []effect) {
 			}
 			s.in[i], s.open[i], come = true, true, true
 			s.turns[i]++
+		case doCount:
+			s.told[i]++
 		case doShut:
 			s.open[i] = false
 		case doLeave, doRemove:
@@ -196,6 +199,25 @@ func TestTimersEndInAnyPartOfATurn(t *testing.T) {
 		if s.m.alive() || s.in[1] || s.in[2] {
 			t.Errorf("alive %v after all time, in %v", s.m.alive(), s.in)
 		}
+	}
+}
+
+// One that is not called any more is told of once more, which says so, and then left
+// alone until it is.
+func TestSilenceIsToldOnce(t *testing.T) {
+	s := newStage(t, 0.01, []float64{400, 400})
+	s.play(5500 * time.Millisecond) // it was called since it was told of
+	was := s.told[0]
+	s.rates[0] = 0
+	if s.play(5 * time.Second); s.told[0] != was+2 {
+		t.Errorf("told %d times of its last calls and that there are no more", s.told[0]-was)
+	}
+	if s.play(10 * time.Second); s.told[0] != was+2 || s.told[1] < 17 {
+		t.Errorf("told %d times, the other one, which is called, %d times", s.told[0]-was, s.told[1])
+	}
+	s.rates[0] = 400
+	if s.play(2 * time.Second); s.told[0] < was+3 {
+		t.Error("it is called again, and that is not told")
 	}
 }
 
