@@ -226,37 +226,46 @@ func TestAPauseHoldsSoManyEvents(t *testing.T) {
 	}
 }
 
-// Functions that are timed in turns stand where their time in the turns puts them.
+// Functions that are timed in turns stand where their time in the turns puts them, and
+// one that is not called any more where all the time since puts it. What the marks mean
+// has room on a terminal.
 func TestTableOfFunctions(t *testing.T) {
-	var out bytes.Buffer
-	s := NewStill(Options{Title: "top shop", Top: "total"}, &out, 90, 20)
-	_ = s.Event(&probe.Ready{PID: 7, Time: noon, Probes: []probe.Report{{Probe: "a", Sites: 1}, {Probe: "b", Sites: 1}, {Probe: "c"}, {Probe: "d", Sites: 1}}})
-	measured := func(name string, timed time.Duration, total float64) {
-		_ = s.Event(&probe.Measured{Kind: probe.Time, Probe: name, Location: "shop." + name, Time: noon.Add(10 * time.Second), Turns: true, Timed: timed,
-			Dist: probe.Distribution{Count: 10, SumFloat: total, Min: integer(1), Max: integer(2000), Buckets: []probe.Bucket{{From: 90, To: 100, Count: 10}}}, Calls: &probe.Calls{}})
-	}
-	measured("a", 100*time.Millisecond, 1000)
-	measured("b", 9900*time.Millisecond, 2000)
-	measured("d", 2*time.Second, 1500)
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	text := out.String()
-	last := 0
-	for _, row := range []string{
-		"shop.a ~      100  10.0 µs     10  1.00 µs  100 ns",
-		"shop.d ~        5   750 ns     10  1.50 µs  150 ns",
-		"shop.b          1   202 ns     10  2.00 µs  200 ns",
+	for by, rows := range map[string][]string{
+		"total": {
+			"shop.a ~      100  10.0 µs     10  1.00 µs  100 ns",
+			"shop.d ~        5   750 ns     10  1.50 µs  150 ns",
+			"shop.b          1   202 ns     10  2.00 µs  200 ns",
+			"shop.e         10   180 ns     10  1.80 µs  180 ns",
+		},
+		"calls": {"shop.a ~ ", "shop.d ~ ", "shop.b ", "shop.e "},
 	} {
-		if i := strings.Index(text, row); i < last {
-			t.Errorf("%q is not there, or not in its place:\n%s", row, text)
-		} else {
-			last = i
+		var out bytes.Buffer
+		s := NewStill(Options{Title: "top shop", Top: by}, &out, 80, 20)
+		_ = s.Event(&probe.Ready{PID: 7, Time: noon, Probes: []probe.Report{{Probe: "a", Sites: 1}, {Probe: "b", Sites: 1}, {Probe: "c"}, {Probe: "d", Sites: 1}, {Probe: "e", Sites: 1}}})
+		measured := func(name string, after, timed time.Duration, total float64) {
+			_ = s.Event(&probe.Measured{Kind: probe.Time, Probe: name, Location: "shop." + name, Time: noon.Add(after), Turns: true, Timed: timed,
+				Dist: probe.Distribution{Count: 10, SumFloat: total, Min: integer(1), Max: integer(2000), Buckets: []probe.Bucket{{From: 90, To: 100, Count: 10}}}, Calls: &probe.Calls{}})
 		}
-	}
-	for _, want := range []string{"3 functions timed", "1 take no timer", "~ 2 timed in turns"} {
-		if !strings.Contains(text, want) {
-			t.Errorf("no %q:\n%s", want, text)
+		measured("e", time.Second, time.Second, 1800)
+		measured("a", 10*time.Second, 100*time.Millisecond, 1000)
+		measured("b", 10*time.Second, 9900*time.Millisecond, 2000)
+		measured("d", 10*time.Second, 2*time.Second, 1500)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		text := out.String()
+		last := 0
+		for _, row := range rows {
+			if i := strings.Index(text, row); i < last {
+				t.Errorf("by %s: %q is not there, or not in its place:\n%s", by, row, text)
+			} else {
+				last = i
+			}
+		}
+		for _, want := range []string{"4 functions timed", "1 take no timer", "~ 2 timed in turns (--budget): calls, total and p99 are of their turns\n"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("no %q:\n%s", want, text)
+			}
 		}
 	}
 }

@@ -97,6 +97,7 @@ type Functions struct {
 	ready   *probe.Ready
 	refused int
 	ended   int
+	now     time.Time // of the newest event
 }
 
 // NewFunctions returns an empty table.
@@ -113,7 +114,9 @@ type FunctionRow struct {
 	P99   float64
 	Turns bool // timed now and then: Calls and Total are of these moments
 
+	often       float64 // calls a second, as long as it was timed
 	timed, last float64 // seconds
+	at          time.Time
 }
 
 // Event takes one event.
@@ -154,8 +157,21 @@ func (f *Functions) measured(e *probe.Measured) {
 		r.Rate, r.last = float64(calls-min(calls, r.Calls))/d, r.timed
 	}
 	r.Calls, r.Mean, r.Total, r.P99 = calls, e.Dist.Mean(), e.Dist.SumFloat, e.Dist.Quantile(0.99)
-	if r.timed > 0 {
-		r.Busy = r.Total / r.timed
+	r.at = e.Time
+	if e.Time.After(f.now) {
+		f.now = e.Time
+	}
+}
+
+// upTo spreads what the function took over the time in which it was timed. One that is
+// not called any more is told of no more, but its time goes on.
+func (r *FunctionRow) upTo(now time.Time) {
+	timed := r.timed
+	if !r.Turns {
+		timed += now.Sub(r.at).Seconds()
+	}
+	if timed > 0 {
+		r.Busy, r.often = r.Total/timed, float64(r.Calls)/timed
 	}
 }
 
@@ -176,13 +192,14 @@ func (f *Functions) Sorted(by string) []*FunctionRow {
 	var out []*FunctionRow
 	for _, r := range f.rows {
 		if r.Calls > 0 {
+			r.upTo(f.now)
 			out = append(out, r)
 		}
 	}
 	key := func(r *FunctionRow) float64 {
 		switch by {
 		case topCalls:
-			return float64(r.Calls)
+			return r.often
 		case topMean:
 			return r.Mean
 		case topP99:
@@ -254,5 +271,5 @@ func (f *Functions) Marks() string {
 	if turns == 0 {
 		return ""
 	}
-	return fmt.Sprintf("~ %d timed in turns to keep the budget (--budget): calls and total are of these moments", turns)
+	return fmt.Sprintf("~ %d timed in turns (--budget): calls, total and p99 are of their turns", turns)
 }
