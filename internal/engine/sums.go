@@ -25,6 +25,7 @@ type sums struct {
 	counted time.Time     // when they were counted
 	gone    []probe.Calls // by probe: those that were found to be gone from outside
 	broken  []uint64      // by probe: snapshots of calls that made no sense
+	buckets []uint64      // room to add up in
 }
 
 // lately is when a P was last seen to have added anything.
@@ -42,7 +43,7 @@ type rowSums struct {
 
 func newSums(mem []byte, region *ring.Aggregates, p *plan) *sums {
 	s := &sums{mem: mem, region: region, plan: p, last: make([][]lately, len(p.probes)), rows: make([]map[uint64]*rowSums, len(p.probes)),
-		gone: make([]probe.Calls, len(p.probes)), broken: make([]uint64, len(p.probes))}
+		gone: make([]probe.Calls, len(p.probes)), broken: make([]uint64, len(p.probes)), buckets: make([]uint64, ring.MainBuckets)}
 	for i := range s.last {
 		s.last[i] = make([]lately, region.Ps)
 		s.rows[i] = map[uint64]*rowSums{}
@@ -147,7 +148,8 @@ func (s *sums) distribution(i int) probe.Distribution {
 	a := s.plan.probes[i].program.Aggregate
 	m := newMerge(a)
 	latest := uint64(0)
-	positive := make([]uint64, ring.MainBuckets)
+	positive := s.buckets // hundreds of timers are told of every second
+	clear(positive)
 	for ps := range s.region.Ps {
 		n := ring.NumbersAt(s.mem, s.region.AreaOf(i, ps))
 		if in := s.addMain(positive, i, ps, ring.AreaPositive); s.region.Probes[i].Late() {

@@ -28,9 +28,9 @@ const (
 	turnSize  = 64                     // timers
 	turnFor   = 30 * time.Millisecond  // calls that begin are timed,
 	turnEnd   = 100 * time.Millisecond // and those that do not end within this time are given up
-	turnGap   = 500 * time.Millisecond // between the turns, once all have had one: what they take the tool
+	turnGap   = 2 * time.Second        // between the turns, once all have had one: they take the tool's time, too
 	turnsPart = 0.5                    // of the budget; the rest is for those that stay
-	callCost  = 80.0                   // nanoseconds of a call, both ends, as far as none was sampled: code that is in no cache
+	callCost  = 150.0                  // nanoseconds of a call, both ends: of hundreds whose code is in no cache, 80 to 180 were measured
 )
 
 // takeTurns lets all timers come in turns.
@@ -234,22 +234,13 @@ func (m *machine) thin(now time.Time, totals []Totals) []effect {
 }
 
 // took is what timers took since their counters were looked at last, in nanoseconds by
-// their numbers. What one call takes is the mean of all of them, since they all do the
-// same and few of the calls are sampled.
+// their numbers. The samples of a moment are few, and leave out the way there and back
+// and what the code of the timers drives out of the caches.
 func (m *machine) took(probes []int, totals []Totals) map[int]float64 {
-	var sampled Totals
-	for _, i := range probes {
-		sampled.Cycles += totals[i].Cycles - m.lives[i].past.Cycles
-		sampled.Samples += totals[i].Samples - m.lives[i].past.Samples
-	}
-	mean := callCost
-	if sampled.Samples > 0 {
-		mean = max(mean, sampled.Cycles/float64(sampled.Samples))
-	}
 	out := map[int]float64{}
 	for _, i := range probes {
 		past := m.lives[i].past
-		out[i] = mean*float64(totals[i].passes()-past.passes()) + trapCost*float64(totals[i].Traps-past.Traps)
+		out[i] = callCost*float64(totals[i].passes()-past.passes()) + trapCost*float64(totals[i].Traps-past.Traps)
 	}
 	return out
 }

@@ -133,7 +133,7 @@ func (p *Proc) awaitDone(control uint64, token uint32) error {
 		switch d := time.Since(began); {
 		case d > p.stubWait:
 			return fmt.Errorf("the target did not finish a remote call within %v: is it stopped? (%w)", p.stubWait, ErrBusy)
-		case d > time.Millisecond:
+		case d > 50*time.Microsecond: // it waits for a processor: leave it ours
 			nap(100 * time.Microsecond)
 		default:
 			nap(10 * time.Microsecond)
