@@ -52,16 +52,16 @@ func (r *report) contentionTable() table {
 
 func (r *report) toppedTable() table {
 	t := table{title: "Top over a package of a loaded server",
-		head: []string{"functions", "timed to the end", "left out", "requests/s without", "fall with", "95 % interval", "allowed", "while it starts", "while it runs"}}
+		head: []string{"functions", "timed", "of these in turns", "requests/s without", "fall with", "95 % interval", "allowed", "while it starts", "while it runs"}}
 	for _, p := range r.Topped {
-		t.rows = append(t.rows, []string{fmt.Sprint(p.Functions), fmt.Sprintf("%d, %d of them sampled", p.Timed, p.Sampled), fmt.Sprint(p.LeftOut),
+		t.rows = append(t.rows, []string{fmt.Sprint(p.Functions), fmt.Sprint(p.Timed), fmt.Sprint(p.Turns),
 			fmt.Sprintf("%.0f", p.Bare), percent(p.Fall), percent(p.Low) + " to " + percent(p.High), verdict(percent, p.Fall, p.Limit),
 			percent(p.Starting), percent(p.Running)})
-		t.notes = append(t.notes, fmt.Sprintf("Median of %d pairs of windows, with and without, which alternate. With: from the start of `sidelight top` to its end, %.1f s, of which %.2f s of processor time are the tool's own. "+
+		t.notes = append(t.notes, fmt.Sprintf("Median of %d pairs of windows, with and without; of each one without, half is before the one with and half after it. With: from the start of `sidelight top` to its end, %.1f s, of which %.2f s of processor time are the tool's own. "+
 			"In the server, a request takes %s more processor time.", p.Pairs, p.Window, p.Tool, percent(p.Request)))
 	}
 	t.notes = append(t.notes, fmt.Sprintf("An HTTP server on the same machine, whose every request makes 1,820 calls of all the functions, and %d connections that ask again as soon as they are answered: server, load and tool share the processors. "+
-		"Of sampled functions some calls are timed and all counted; those left out would have cost more than the budget of 1 %% of one core.", connections))
+		"Functions whose timers would cost more than their part of the budget, 1 %% of one core, are timed in turns.", connections))
 	return t
 }
 

@@ -15,12 +15,11 @@ import (
 
 // topped is what timers on all functions of a package cost a loaded server: by which
 // share its throughput is lower with sidelight top at work, from the start of the
-// command to its end, than without, in windows that alternate.
+// command to its end, than without, half as long before and half as long afterwards.
 type topped struct {
 	Functions int     `json:"functions"`     // of the package
-	Timed     int     `json:"timed"`         // to the end, in the last window;
-	Sampled   int     `json:"sampled"`       // of these only some calls
-	LeftOut   int     `json:"left_out"`      // too dear even so
+	Timed     int     `json:"timed"`         // of these, in the last window,
+	Turns     int     `json:"turns"`         // in turns, to keep the budget
 	Pairs     int     `json:"pairs"`         // of windows
 	Window    float64 `json:"window_s"`      // the command, from start to end: median
 	Bare      float64 `json:"bare_per_s"`    // requests a second without it: median
@@ -37,7 +36,7 @@ type topped struct {
 // The load, and what observes it.
 const (
 	connections = 4
-	topFor      = 10 * time.Second
+	topFor      = 20 * time.Second
 	topPattern  = "busy/store"
 	allowedFall = 0.03
 )
@@ -64,7 +63,7 @@ func (b *bench) top() error {
 	defer l.server.stop()
 	for i := range b.plan.tops {
 		say("top: pair %d of %d", i+1, b.plan.tops)
-		if err := b.pairOfWindows(l, i%2 == 0); err != nil {
+		if err := b.pairOfWindows(l); err != nil {
 			_ = l.stop()
 			return err
 		}
@@ -105,37 +104,35 @@ func (b *bench) load() (*loaded, error) {
 	return l, nil
 }
 
-// pairOfWindows measures a window with and one without. Which comes first alternates,
-// so that a drift of the machine falls out.
-func (b *bench) pairOfWindows(l *loaded, bareFirst bool) error {
-	var p toppedPair
-	var bareCost float64
-	bare := func() {
-		from, cost := l.now(), cpuTime(l.server.pid())
-		time.Sleep(topFor)
-		to := l.now()
-		p.bare, bareCost = from.rate(to), (cpuTime(l.server.pid())-cost)/float64(to.answered-from.answered)
-	}
-	if bareFirst {
-		bare()
-	}
+// pairOfWindows measures a window with, and one without of which half is before it and
+// half after it, so that a drift of the machine falls out.
+func (b *bench) pairOfWindows(l *loaded) error {
+	before := l.bare()
 	from, cost, tool := l.now(), cpuTime(l.server.pid()), cpuTime(running(l.tool)...)
 	ready, out, spent, err := b.runTop(l)
 	if err != nil {
 		return err
 	}
 	to := l.now()
-	p.tool = spent + cpuTime(running(l.tool)...) - tool
-	p.with, p.starting, p.running = from.rate(to), from.rate(ready), ready.rate(to)
-	p.window = to.at.Sub(from.at).Seconds()
+	p := toppedPair{tool: spent + cpuTime(running(l.tool)...) - tool, with: from.rate(to), starting: from.rate(ready), running: ready.rate(to),
+		window: to.at.Sub(from.at).Seconds()}
 	withCost := (cpuTime(l.server.pid()) - cost) / float64(to.answered-from.answered)
-	if !bareFirst {
-		bare()
-	}
-	p.request = withCost/bareCost - 1
+	after := l.bare()
+	p.bare, p.request = (before.rate+after.rate)/2, 2*withCost/(before.cost+after.cost)-1
 	l.pairs = append(l.pairs, p)
-	l.row.Timed, l.row.Sampled, l.row.LeftOut = counted(out)
+	l.row.Timed, l.row.Turns = counted(out)
 	return b.ctx.Err()
+}
+
+// bareHalf is half of a window without: requests a second, and the processor time of
+// one in the server.
+type bareHalf struct{ rate, cost float64 }
+
+func (l *loaded) bare() bareHalf {
+	from, cost := l.now(), cpuTime(l.server.pid())
+	time.Sleep(topFor / 2)
+	to := l.now()
+	return bareHalf{from.rate(to), (cpuTime(l.server.pid()) - cost) / float64(to.answered-from.answered)}
 }
 
 // runTop runs the command as a person does. It gives the moment when the timers were
@@ -168,23 +165,18 @@ func (b *bench) runTop(l *loaded) (ready moment, table string, spent float64, er
 }
 
 // rowOfTop is a function in a table of top, and its mark.
-var rowOfTop = regexp.MustCompile(`(?m)^ +store\.\S+( [~×])? `)
+var rowOfTop = regexp.MustCompile(`(?m)^ +store\.\S+( ~)? `)
 
-// counted is how many functions the last table of an output has timed, how many of
-// these only now and then, and how many it left out.
-func counted(out string) (timed, sampled, leftOut int) {
+// counted is how many functions the last table of an output has, and how many of these
+// were timed in turns.
+func counted(out string) (timed, turns int) {
 	out = out[max(0, strings.LastIndex(out, "  "+topPattern+"\n")):]
 	for _, row := range rowOfTop.FindAllStringSubmatch(out, -1) {
-		switch row[1] {
-		case " ×":
-			leftOut++
-			continue
-		case " ~":
-			sampled++
+		if timed++; row[1] != "" {
+			turns++
 		}
-		timed++
 	}
-	return timed, sampled, leftOut
+	return timed, turns
 }
 
 // sum makes the row of the pairs.
