@@ -16,17 +16,23 @@ import (
 const topLong = `Show which functions of a package are called most in a running process, and
 where the time goes: calls a second, total, mean, 99th percentile.
 
-Every function of the package that has code of its own gets a timer at once, and
-loses it again at the end. PATTERN is a package, by its path or the last element
-of that; PACKAGE/... is all below it, too; with * it is a pattern of functions.
+Every function of the package that has code of its own gets a timer, and loses
+it again at the end. PATTERN is a package, by its path or the last element of
+that; PACKAGE/... is all below it, too; with * it is a pattern of functions.
 
-Timers must stay within the budget (--budget): functions that are called so
-often that their timers would cost too much are left out, and the table says so.
-Times are from the call to the return, with everything called meanwhile.`
+Timers must stay within the budget (--budget), so they come in turns: at most 64
+at a time, for 30 ms. Those that cost next to nothing stay, the others come
+again as the budget allows, and their rows are marked ~: calls, total, mean and
+p99 are of their turns, calls/s and time/s are rates over them. With a larger
+budget more of them stay.
+
+Times are from the call to the return, with everything called meanwhile. A call
+that is under way 100 ms after its turn has none.`
 
 const topExample = `  sidelight top shop shop
   sidelight top shop example.com/shop/... --by mean
-  sidelight top shop 'main.(*Server).*' --for 10s --output json`
+  sidelight top shop 'main.(*Server).*' --for 10s --output json
+  sidelight top api encoding/json --budget 5%`
 
 // topFlags are what only top has.
 type topFlags struct {
