@@ -50,6 +50,7 @@ func testStripped(t *testing.T, c *child) {
 		specs = append(specs, probe.Spec{ID: m, Kind: probe.Count, At: mark(t, m)})
 	}
 	specs = append(specs, probe.Spec{ID: "log", Kind: probe.Log, At: mark(t, "handle"), Limit: 5, Message: "{$function} {$line} g{$goroutine}"})
+	specs = append(specs, probe.Spec{ID: "snapshot", Kind: probe.Snapshot, At: mark(t, "handle"), Limit: 3})
 	o := observe(t, c, specs...)
 	want := map[string]uint64{}
 	for _, m := range places {
@@ -81,7 +82,22 @@ func testStripped(t *testing.T, c *child) {
 	if len(o.hits("log")) == 0 {
 		t.Error("no hit came")
 	}
+	checkUnknown(t, o.momentsOf("snapshot"))
 	checkText(t, c)
+}
+
+// checkUnknown wants stacks that say that variables are not known, and not that
+// there are none.
+func checkUnknown(t *testing.T, moments []*probe.Moment) {
+	t.Helper()
+	if len(moments) == 0 {
+		t.Error("no snapshot came")
+	}
+	for _, m := range moments {
+		if f := m.Frames[0]; f.Function != "main.handle" || len(f.Variables) > 0 || !strings.Contains(f.Issue, "not known: the build has no debug information") {
+			t.Errorf("%+v", f)
+		}
+	}
 }
 
 // TestStrippedWithSymbols logs variables of stripped targets by the debug

@@ -95,6 +95,15 @@ func (w *walker) issue(why string) {
 	}
 }
 
+// unknown says why nothing is known of the variables of the function that was hit:
+// that it has none would not be true. The other frames are without for the same reason.
+func (w *walker) unknown() string {
+	if w.r.b.HasDebug() {
+		return ""
+	}
+	return "its variables are not known: the build has no debug information (see sidelight symbols --help)"
+}
+
 // short says that the stack goes on behind what was copied of it.
 func (w *walker) short() {
 	lo, hi := w.h.Image.Stack()
@@ -126,6 +135,7 @@ func (w *walker) frames(p physical) bool {
 				s := w.h.Site
 				f.File, f.Line = s.File, s.Line
 				f.Variables = w.siteVariables(p)
+				f.Issue = w.unknown()
 			} else {
 				f.Variables = w.outerVariables(p, name, line)
 			}

@@ -139,6 +139,20 @@ func TestGoldenMoment(t *testing.T) {
 	}
 }
 
+// Where variables are not known, a moment does not say that there are none.
+func TestUnknownVariables(t *testing.T) {
+	for issue, none := range map[string]bool{"": true, "its variables are not known": false} {
+		var out bytes.Buffer
+		m := &probe.Moment{Frames: []probe.Frame{{Function: "main.main", Issue: issue}}}
+		if err := NewText(&out, TextOptions{}).Event(m); err != nil {
+			t.Fatal(err)
+		}
+		if text := out.String(); strings.Contains(text, "no variables in scope") != none || !strings.Contains(text, issue) {
+			t.Errorf("%q:\n%s", issue, text)
+		}
+	}
+}
+
 // A list is cut in the number of its rows for a terminal only, and says so.
 func TestLongListOnATerminal(t *testing.T) {
 	v := list("[]main.T", 100)

@@ -127,7 +127,7 @@ func (p *page) site(f *probe.Frame, call bool) {
 	for _, g := range groups {
 		p.section(g.Title, g.Nodes)
 	}
-	if len(f.Variables) == 0 {
+	if len(f.Variables) == 0 && f.Issue == "" { // an issue stands below the function, in the stack
 		p.line("\n  %s", p.paint.Dim("no variables in scope"))
 	}
 }
