@@ -112,7 +112,7 @@ type FunctionRow struct {
 	Total float64 // nanoseconds
 	Mean  float64
 	P99   float64
-	Turns bool // timed now and then: Calls and Total are of these moments
+	Turns bool // timed now and then: all but Rate and Busy are sums of these moments
 
 	often       float64 // calls a second, as long as it was timed
 	timed, last float64 // seconds
