@@ -19,6 +19,7 @@ type Builds struct {
 	mu   sync.Mutex
 	kept *debuginfo.Build
 	file fileState
+	used map[*debuginfo.Build]fileState // by sessions: their files, as they were before they were read
 }
 
 // fileState is what changes whenever a file does.
@@ -30,45 +31,57 @@ type fileState struct {
 
 // open is symbol.Open of the program that a process runs.
 func (k *Builds) open(ctx context.Context, pid int, opt symbol.Options) (*debuginfo.Build, error) {
-	path := fmt.Sprintf("/proc/%d/exe", pid)
-	if b := k.take(path); b != nil {
-		return b, nil
-	}
-	return symbol.Open(ctx, path, opt)
+	return k.read(ctx, fmt.Sprintf("/proc/%d/exe", pid), opt)
 }
 
-// take is the build that is kept, if it is that of the file.
-func (k *Builds) take(path string) *debuginfo.Build {
-	if k == nil {
-		return nil
-	}
+func (k *Builds) read(ctx context.Context, path string, opt symbol.Options) (b *debuginfo.Build, err error) {
 	state, ok := stateOf(os.Stat(path))
+	if k == nil || !ok {
+		return symbol.Open(ctx, path, opt)
+	}
+	if b = k.take(state); b != nil {
+		b.Path = path
+	} else if b, err = symbol.Open(ctx, path, opt); err != nil {
+		return nil, err
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if !ok || k.kept == nil || k.file != state {
+	if k.used == nil {
+		k.used = map[*debuginfo.Build]fileState{}
+	}
+	k.used[b] = state
+	return b, nil
+}
+
+// take is the build that is kept, if it is that of such a file.
+func (k *Builds) take(state fileState) *debuginfo.Build {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.kept == nil || k.file != state {
 		return nil
 	}
 	b := k.kept
-	k.kept, b.Path = nil, path
+	k.kept = nil
 	return b
 }
 
 // close keeps a build whose session has ended, or closes it: where debug information
-// was looked for elsewhere, the next look may find another.
+// was looked for elsewhere, the next look may find another; and what was read of a file
+// is not what it holds if somebody wrote there since.
 func (k *Builds) close(b *debuginfo.Build) error {
-	if k == nil || !b.HasOwnDebug() {
+	if k == nil {
 		return b.Close()
 	}
-	state, ok := stateOf(b.Stat())
-	if !ok {
-		return b.Close()
-	}
+	now, ok := stateOf(b.Stat())
 	k.mu.Lock()
-	old := k.kept
-	k.kept, k.file = b, state
+	state, known := k.used[b]
+	delete(k.used, b)
+	if ok = ok && known && now == state && b.HasOwnDebug(); ok {
+		b, k.kept, k.file = k.kept, b, state
+	}
 	k.mu.Unlock()
-	if old != nil {
-		return old.Close()
+	if b != nil {
+		return b.Close()
 	}
 	return nil
 }
