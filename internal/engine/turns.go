@@ -52,11 +52,7 @@ func (m *machine) turn(now time.Time, totals []Totals) []effect {
 	case t.shut && since < turnEnd && slices.ContainsFunc(t.in, func(i int) bool { return !m.lives[i].ended && totals[i].Open > 0 }):
 		return nil
 	case t.shut:
-		out := m.leave(now)
-		if !now.Before(t.after) { // one change of the text for both
-			out = append(out, m.next()...)
-		}
-		return out
+		return m.leave(now)
 	case len(t.in) > 0 && since < turnFor:
 		return nil
 	case len(t.in) > 0:
@@ -170,18 +166,24 @@ func (m *machine) close(probes []int, now time.Time) (out []effect) {
 	return out
 }
 
-// leave takes those out whose turn has ended.
+// leave takes those out whose turn has ended, and may let others come by the same
+// change of the text. None of those who go is among these: their calls under way are
+// given up after the change, and one that began since would be taken for one of them.
 func (m *machine) leave(now time.Time) (out []effect) {
 	t := m.turns
+	var gone []int
 	for _, i := range t.in {
 		if l := m.lives[i]; !l.ended {
 			l.out = true
-			t.queue = append(t.queue, i)
+			gone = append(gone, i)
 			out = append(out, effect{what: doLeave, probe: i})
 		}
 	}
 	t.in, t.shut = nil, false
-	m.pause(now)
+	if m.pause(now); !now.Before(t.after) {
+		out = append(out, m.next()...)
+	}
+	t.queue = append(t.queue, gone...)
 	return out
 }
 
