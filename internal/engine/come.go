@@ -54,6 +54,13 @@ func (s *Session) bring(ctx context.Context, l *live, deadline time.Time) error 
 		site.in = true // if it fails half way, all are put back
 	}
 	err := s.patch(l, edits)
+	var changed *inject.ChangedError
+	if errors.As(err, &changed) { // nothing was written
+		for _, site := range sites {
+			site.in = !l.resident(site)
+		}
+		return err
+	}
 	var foreign *inject.ForeignError // the others are out
 	if err != nil && !errors.As(err, &foreign) {
 		return err
@@ -105,31 +112,67 @@ func (w *watch) exchange(come, leave []int) error {
 			return err
 		}
 	}
-	if err := w.s.bring(ctx, w.l, time.Now().Add(enterFor)); err != nil {
+	if err := w.bring(ctx); err != nil {
 		return err
-	}
-	for _, i := range come {
-		if err := w.s.admit(w.l, i); err != nil {
-			return err
-		}
 	}
 	for _, o := range stale {
 		w.l.sums.drop(o)
 	}
-	cut := slices.DeleteFunc(w.l.sums.opens(), func(o underway) bool { return !slices.Contains(leave, o.probe) })
+	// Of those that come, too: a thread may have been held up in a trampoline when they left.
+	cut := slices.DeleteFunc(w.l.sums.opens(), func(o underway) bool {
+		return !slices.Contains(leave, o.probe) && !slices.Contains(come, o.probe)
+	})
 	if len(cut) > 0 {
 		w.s.settle(w.l)
 	}
 	for _, o := range cut {
 		w.l.sums.cut(o)
 	}
-	return nil
+	return w.s.admit(w.l, come)
 }
 
-// admit switches a timer on whose turn it is. As long as its sites trap it times
-// nothing: a call that came by two traps takes a hundred times what it takes else.
-func (s *Session) admit(l *live, i int) error {
-	return s.proc.WriteAt([]byte{ring.ControlState: 1, ring.ControlThrottle: 0}, l.bay.Control()+uint64(ring.Control(i)))
+// bring makes the text what it shall be, but for those timers whose sites somebody else
+// has by now: another Sidelight, or a debugger. They wait for their next turn.
+func (w *watch) bring(ctx context.Context) error {
+	for {
+		err := w.s.bring(ctx, w.l, time.Now().Add(enterFor))
+		var changed *inject.ChangedError
+		if !errors.As(err, &changed) {
+			return err
+		}
+		var late []int
+		for _, i := range w.l.machine.turns.in {
+			if w.l.uses(i, changed.Addr) {
+				late = append(late, i)
+			}
+		}
+		if len(late) == 0 {
+			return err
+		}
+		w.s.opt.Log.Debug("timers wait for their next turn", "n", len(late), "why", err)
+		w.l.machine.putOff(late, time.Now())
+	}
+}
+
+// uses tells whether a probe wants the site at addr.
+func (l *live) uses(i int, addr uint64) bool {
+	return slices.ContainsFunc(l.sites, func(site *liveSite) bool { return site.addr == addr && site.w.uses(i) > 0 })
+}
+
+// admit switches timers on, all of whose sites are in: a call that is seen to begin
+// where its end is not there yet would be taken for one that a panic ended. Those that
+// come in turns time nothing as long as their sites trap: a call that came by two traps
+// takes a hundred times what it takes else.
+func (s *Session) admit(l *live, timers []int) error {
+	for _, i := range timers {
+		if l.machine.lives[i].out { // its site was taken
+			continue
+		}
+		if err := s.proc.WriteAt([]byte{ring.ControlState: 1, ring.ControlThrottle: 0}, l.bay.Control()+uint64(ring.Control(i))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // switchOff lets a probe do nothing more where its sites are still in.

@@ -287,16 +287,14 @@ func (s *Session) writeTrampolines(l *live) error {
 }
 
 // switchOn sets the controls of all probes: from now on whoever comes to a
-// trampoline is counted.
+// trampoline is counted, but for the calls of timers.
 func (s *Session) switchOn(l *live) error {
 	l.reader.sampleSoon()
-	on := byte(1)
-	if inTurns(l.plan.probes) {
-		on = 0 // until their turn comes
-	}
 	for i, pl := range l.plan.probes {
 		b := make([]byte, ring.ControlSize)
-		b[ring.ControlState] = on
+		if pl.spec.Kind != probe.Time { // see admit
+			b[ring.ControlState] = 1
+		}
 		binary.LittleEndian.PutUint64(b[ring.ControlRemaining:], uint64(pl.spec.Limit))
 		binary.LittleEndian.PutUint64(b[ring.ControlTokens:], uint64(pl.spec.Rate))
 		binary.LittleEndian.PutUint64(b[ring.ControlSeen:], uint64(pl.spec.Seen))
@@ -315,20 +313,20 @@ func (s *Session) put(ctx context.Context, l *live) error {
 		l.machine.add(pl.spec, began)
 		l.machine.lives[i].ended = !l.serves(i)
 	}
-	if !inTurns(l.plan.probes) {
-		return s.bring(ctx, l, began.Add(readyWithin))
+	if inTurns(l.plan.probes) {
+		l.machine.takeTurns()
+		l.machine.next()
 	}
-	l.machine.takeTurns()
-	first := l.machine.next()
 	if err := s.bring(ctx, l, began.Add(readyWithin)); err != nil {
 		return err
 	}
-	for _, e := range first {
-		if err := s.admit(l, e.probe); err != nil {
-			return err
+	var timers []int
+	for i, pl := range l.plan.probes {
+		if pl.spec.Kind == probe.Time {
+			timers = append(timers, i)
 		}
 	}
-	return nil
+	return s.admit(l, timers)
 }
 
 // serves tells whether a probe has any site.

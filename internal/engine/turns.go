@@ -108,6 +108,19 @@ func (m *machine) entered(now time.Time, totals []Totals) {
 	}
 }
 
+// putOff lets some whose turn it is wait for the next one.
+func (m *machine) putOff(probes []int, now time.Time) {
+	t := m.turns
+	t.in = slices.DeleteFunc(t.in, func(i int) bool { return slices.Contains(probes, i) })
+	t.queue = append(t.queue, probes...)
+	for _, i := range probes {
+		m.lives[i].out, m.lives[i].tried = true, true
+	}
+	if len(t.in) == 0 {
+		m.pause(now)
+	}
+}
+
 // judge ends a turn: those that cost little stay.
 func (m *machine) judge(now time.Time, totals []Totals) (out []effect) {
 	t := m.turns

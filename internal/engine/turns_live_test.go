@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -96,6 +97,67 @@ func takingTurns(name string, n int) []probe.Spec {
 		specs[i] = probe.Spec{ID: id, Kind: probe.Time, At: "main." + id, Own: true, Turns: true, For: time.Minute}
 	}
 	return specs
+}
+
+// Another command may take the site of a timer while that is out: the timer waits
+// until the site is free, and the others go on.
+func TestATimerWhoseSiteIsTakenWaits(t *testing.T) {
+	const hot = 150
+	c := startProgram(t, "testdata/turns/main.go", "")
+	specs := takingTurns("hot", hot)
+	o := &observation{t: t, s: open(t, c, Options{Budget: 0.5}), done: make(chan struct{})}
+	o.receive(specs...)
+	o.untilAllHit(hot)
+	var other *Session
+	taken := -1
+	for taken < 0 || other == nil {
+		taken = (taken + 1) % hot
+		s := open(t, c, Options{})
+		go func() {
+			for range s.Events() {
+			}
+		}()
+		_, err := s.Install(context.Background(), []probe.Spec{{ID: "other", Kind: probe.Count, At: specs[taken].At}})
+		if err == nil {
+			other = s
+		} else if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o.untilComeAgain(func(i int) bool { return i == taken })
+	if err := other.Close(); err != nil {
+		t.Error(err)
+	}
+	o.untilComeAgain(func(i int) bool { return i != taken })
+	for id, e := range o.end() {
+		if e.Reason != probe.EndInterrupted {
+			t.Errorf("%s: %+v", id, e)
+		}
+	}
+	checkText(t, c)
+}
+
+// untilComeAgain waits until all probes have new hits, but for those that are left out.
+func (o *observation) untilComeAgain(but func(i int) bool) {
+	o.t.Helper()
+	before := o.s.State()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		now, still := o.s.State(), 0
+		if len(now) != len(before) {
+			o.t.Fatalf("%d probes of %d live", len(now), len(before))
+		}
+		for i := range now {
+			if now[i].Hits == before[i].Hits && !but(i) {
+				still++
+			}
+		}
+		switch {
+		case still == 0:
+			return
+		case time.Now().After(deadline):
+			o.t.Fatalf("%d probes had no turn", still)
+		}
+	}
 }
 
 // untilAllHit waits until so many probes have hits.
