@@ -36,6 +36,7 @@ type Proc struct {
 	token    uint32     // of the last remote call
 	stubWait time.Duration
 	longest  time.Duration
+	seized   bool                // a thread was: it is allowed
 	once     func() (Once, bool) // nil: nobody knows; see Lend
 	clock    bool                // bodies read the kernel's clock: ReadsClock
 	filters  map[string]bool     // seccomp filters, by their number, that let our calls through

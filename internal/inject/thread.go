@@ -87,8 +87,9 @@ func (p *Proc) halt(tid int) (*stopped, error) {
 		return nil, errThread
 	}
 	if err := ptrace(unix.PTRACE_SEIZE, tid, 0, 0); err != nil {
-		return nil, p.seizeError(err)
+		return nil, p.seizeError(tid, err)
 	}
+	p.seized = true
 	if !p.hasThread(tid) { // the number was given to another process at this very moment
 		return nil, errThread
 	}
@@ -182,7 +183,7 @@ func (t *stopped) wait() (unix.WaitStatus, error) {
 	}
 }
 
-func (p *Proc) seizeError(err error) error {
+func (p *Proc) seizeError(tid int, err error) error {
 	if errors.Is(err, unix.ESRCH) {
 		return errThread
 	}
@@ -190,6 +191,11 @@ func (p *Proc) seizeError(err error) error {
 		return traced
 	}
 	if errors.Is(err, unix.EPERM) {
+		// Another Sidelight may hold this very thread for a moment.
+		thread, terr := p.statusOf(fmt.Sprintf("task/%d/status", tid))
+		if p.seized || terr == nil && thread["TracerPid"] != "0" {
+			return errThread
+		}
 		st, serr := p.status()
 		if serr == nil && st["State"] != "" && st["State"][0] != 'Z' {
 			return p.refusePermission(err)
