@@ -29,6 +29,7 @@ func (r *recorder) slice(t *program.Type, p place, blk *block, guard *program.No
 	if why != "" {
 		return bad(t, why)
 	}
+	ptr = r.pinned(ptr, guard)
 	first := min(maxElems, maxBlock/size)
 	slot, ok := r.add(program.Slot{Kind: program.SlotBytes, Guard: guard, Node: ptr, Len: n, Elem: size, Max: first * size})
 	if !ok {
@@ -56,10 +57,25 @@ func (r *recorder) pointer(t *program.Type, p place, blk *block, guard *program.
 		return out
 	}
 	at, why := p.scalar(0, program.U64)
-	if why == "" {
-		out.Elems = []program.Shape{r.structure(t.Elem, memory{nonNil(at)}, nil, guard, depth)}
+	if why != "" {
+		return out
 	}
+	if blk == nil {
+		at = slotNode(out.Slot) // as it was just recorded: see pinned
+	} else {
+		at = r.pinned(at, guard)
+	}
+	out.Elems = []program.Shape{r.structure(t.Elem, memory{nonNil(at)}, nil, guard, depth)}
 	return out
+}
+
+// pinned is a pointer that is read once, for what is read in several parts: another
+// goroutine may set it meanwhile, and the parts would be of two things.
+func (r *recorder) pinned(ptr, guard *program.Node) *program.Node {
+	if slot, ok := r.add(program.Slot{Kind: program.SlotScalar, Guard: guard, Node: ptr, Size: 8}); ok {
+		return slotNode(slot)
+	}
+	return ptr
 }
 
 // header records the address of a map or a channel, and its length.
