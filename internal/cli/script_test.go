@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -40,6 +41,9 @@ func TestScript(t *testing.T) {
 }
 
 func TestMain(m *testing.M) {
+	// Commands of the scripts must hear a hangup also where the tests run under nohup:
+	// what this process listens to, its children do not ignore.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	status := make(chan int, 1)
 	testscript.Main(withCleanup{m, status}, map[string]func(){
 		"sidelight": func() {
