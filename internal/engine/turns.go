@@ -28,7 +28,8 @@ const (
 	turnSize  = 64                     // timers
 	turnFor   = 30 * time.Millisecond  // calls that begin are timed,
 	turnEnd   = 100 * time.Millisecond // and those that do not end within this time are given up
-	turnGap   = 2 * time.Second        // between the turns, once all have had one: they take the tool's time, too
+	turnGap   = 5 * time.Second        // between the turns, once all have had one: each takes the tool three times what it takes the target
+	shutEvery = 5 * time.Millisecond   // calls under way are looked for, while a turn ends
 	turnsPart = 0.5                    // of the budget; the rest is for those that stay
 	callCost  = 150.0                  // nanoseconds of a call, both ends: of hundreds whose code is in no cache, 80 to 180 were measured
 )
@@ -68,8 +69,11 @@ func (m *machine) turn(now time.Time, totals []Totals) []effect {
 // from one of its threads.
 func (m *machine) rest(now time.Time) time.Duration {
 	t := m.turns
-	if t == nil || t.shut {
+	switch {
+	case t == nil:
 		return pollEvery
+	case t.shut:
+		return shutEvery
 	}
 	next := now.Add(budgetWindow)
 	if len(t.in) > 0 {
