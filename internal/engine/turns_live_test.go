@@ -56,7 +56,9 @@ func TestTimersTakeTurnsInAProgram(t *testing.T) {
 			}
 			slices.Sort(ratios)
 			t.Logf("rates as told, of the program's own: %.2f, %.2f, %.2f", ratios[0], ratios[hot/2], ratios[hot-1])
-			if middle := ratios[hot/2]; middle < 0.4 || middle > 1.6 {
+			// Timers slow the program down while they are in, and so does a busy machine at
+			// another time: what is held is the order of magnitude.
+			if middle := ratios[hot/2]; middle < 0.1 || middle > 4 {
 				t.Errorf("the rates that are told are %.2f of the program's own", middle)
 			}
 		})
