@@ -6,7 +6,7 @@
 // the target; on the way up it reads the memory that the target shares and lets
 // decode make hits of the records.
 //
-// What becomes of a probe is decided by a pure machine (life.go); everything
+// What becomes of a probe is decided by a pure machine (life.go, turns.go); everything
 // else here carries out what it says. A second process, the guard, takes the
 // probes out when this one dies.
 package engine

@@ -28,7 +28,7 @@ const (
 	turnSize  = 64                     // timers
 	turnFor   = 30 * time.Millisecond  // calls that begin are timed,
 	turnEnd   = 100 * time.Millisecond // and those that do not end within this time are given up
-	turnGap   = 5 * time.Second        // between the turns, once all have had one: each takes the tool three times what it takes the target
+	turnGap   = 5 * time.Second        // between the turns, once all have had one: each takes the tool more than it takes the target
 	shutEvery = 5 * time.Millisecond   // calls under way are looked for, while a turn ends
 	turnsPart = 0.5                    // of the budget; the rest is for those that stay
 	callCost  = 150.0                  // nanoseconds of a call, both ends: of hundreds whose code is in no cache, 80 to 180 were measured
@@ -126,7 +126,7 @@ func (m *machine) putOff(probes []int, now time.Time) {
 }
 
 // judge ends a turn: those that cost little stay.
-func (m *machine) judge(now time.Time, totals []Totals) (out []effect) {
+func (m *machine) judge(now time.Time, totals []Totals) []effect {
 	t := m.turns
 	took := m.took(t.in, totals)
 	elapsed := float64(now.Sub(t.began))
@@ -134,7 +134,7 @@ func (m *machine) judge(now time.Time, totals []Totals) (out []effect) {
 		t.spent += ns
 	}
 	slices.SortStableFunc(t.in, func(a, b int) int { return cmp.Compare(took[a], took[b]) })
-	var go_ []int
+	var leaving []int
 	for _, i := range t.in {
 		l := m.lives[i]
 		share := took[i] / elapsed
@@ -143,11 +143,11 @@ func (m *machine) judge(now time.Time, totals []Totals) (out []effect) {
 		case m.mayStay(l, share):
 			l.stays, l.share = true, share
 		default:
-			go_ = append(go_, i)
+			leaving = append(leaving, i)
 		}
 		l.tried = true
 	}
-	return append(out, m.close(go_, now)...)
+	return m.close(leaving, now)
 }
 
 // mayStay tells whether a timer that takes such a share of a core stays in. Until all
